@@ -1,0 +1,1 @@
+"""Satellite and aerial imagery in plain words."""

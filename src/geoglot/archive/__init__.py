@@ -1,0 +1,1 @@
+"""The index of a scene collection: ingest, store, query."""

@@ -1,0 +1,1 @@
+"""Errors, configuration, part lookup, progress and the protocols that every room speaks."""

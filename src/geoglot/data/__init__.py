@@ -1,0 +1,1 @@
+"""Samples, data sources and rendered scenes."""

@@ -1,0 +1,1 @@
+"""Typed tensors and the blocks that no library has."""

@@ -1,0 +1,1 @@
+"""Published methods and our own recipes, each composed of parts."""
