@@ -1,0 +1,108 @@
+"""What the rooms ask of each other, as protocols, so that a lower room never imports a higher one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a model is and what it wants to see.
+
+    `size` is the side of the input in pixels, `gsd` the range of ground sampling distances in metres that the
+    model was made for, `mean` and `std` the normalisation of inputs in [0, 1], `dim` the length of an embedding.
+    `hash` is the hexadecimal digest of the weights: two files with one hash give one embedding space.
+    """
+
+    id: str
+    version: str
+    hash: str
+    dim: int
+    bands: tuple[str, ...]
+    size: int
+    gsd: tuple[float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    activation: str
+    licence: str
+
+    @property
+    def name(self) -> str:
+        """Identifier and version, as in `nano@1`."""
+        return f"{self.id}@{self.version}"
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """Turns texts into unit vectors (B, D). May work without torch."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model is."""
+
+    def text(self, texts: Sequence[str]) -> Any:
+        """Unit vectors (B, D), a numpy array or a tensor."""
+
+
+@runtime_checkable
+class Dual(TextEncoder, Protocol):
+    """An image tower and a text tower with one space of unit vectors."""
+
+    def image(self, batch: Any) -> Any:
+        """Unit vectors (B, D) of an `ImageBatch`."""
+
+    def dense(self, batch: Any) -> Any:
+        """Cell embeddings (B, h, w, D) of an `ImageBatch`."""
+
+
+class TileEncoder(Protocol):
+    """Turns stacks of display-rendered tiles into unit vectors: what ingest asks of a model."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model is."""
+
+    def encode(self, tiles: FloatArray, valid: NDArray[np.bool_], gsd: FloatArray) -> FloatArray:
+        """Unit vectors (B, D) of tiles (B, 3, H, W) in [0, 1] with validity (B, H, W) and metres a pixel (B,)."""
+
+
+class Scorer(Protocol):
+    """Gives one number a tile in [0, 1], for example the share of cloud."""
+
+    def score(self, tiles: FloatArray, valid: NDArray[np.bool_]) -> FloatArray:
+        """Scores (B,) of tiles (B, 3, H, W) in [0, 1]."""
+
+
+class Metric(Protocol):
+    """A figure that can be computed in parts: `add` what came, `merge` two parts, read the `result`."""
+
+    def add(self, *args: Any) -> None:
+        """Take in one batch."""
+
+    def merge(self, other: Any) -> None:
+        """Take in what another instance has seen."""
+
+    def result(self) -> dict[str, float]:
+        """The figures of everything seen so far."""
+
+
+class Chat(Protocol):
+    """A conversational model over images."""
+
+    def reply(self, turns: Sequence[Any], images: Sequence[Any]) -> Any:
+        """An answer to the last turn."""
+
+
+class Generator(Protocol):
+    """A model that makes rasters."""
+
+    def sample(self, condition: Any, grid: Any, seed: int) -> Any:
+        """A raster on `grid`."""

@@ -1,0 +1,142 @@
+"""Opening files through GDAL: settings, clear errors, one handle a thread, fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import urllib.error
+import urllib.request
+import warnings
+from pathlib import Path
+from typing import Any
+
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+
+from geoglot.core.errors import NetworkError, NotFoundError, RasterError
+
+# Read by GDAL when first used; what the user has set wins. The cache is capped because GDAL's default of 5 % of the
+# memory is counted on top of everything else that ingest holds.
+_SETTINGS = {
+    "GDAL_CACHEMAX": "256",  # MB
+    "GDAL_HTTP_TIMEOUT": "30",
+    "GDAL_HTTP_CONNECTTIMEOUT": "10",
+    "GDAL_HTTP_MAX_RETRY": "3",
+    "GDAL_HTTP_RETRY_DELAY": "0.5",
+    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+    "GDAL_HTTP_MULTIPLEX": "YES",
+    "GDAL_BAND_BLOCK_CACHE": "HASHSET",
+    "VSI_CACHE": "TRUE",
+    "CPL_LOG": "/dev/null" if os.name == "posix" else "NUL",
+}
+for _key, _value in _SETTINGS.items():
+    os.environ.setdefault(_key, _value)
+
+# Images without georeference are welcome here, so GDAL's warning about them only makes noise.
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
+
+REMOTE = ("http://", "https://", "s3://", "gs://", "az://", "/vsi")
+
+
+def is_remote(href: str) -> bool:
+    """Whether a name is an address rather than a local path."""
+    return href.startswith(REMOTE)
+
+
+def open_dataset(href: str) -> Any:
+    """A rasterio dataset opened for reading; `NotFoundError`, `NetworkError` or `RasterError` say what is wrong."""
+    remote = is_remote(href)
+    if not remote and not Path(href).exists():
+        raise NotFoundError(f"There is no file {href}.")
+    try:
+        if remote:
+            # neighbours of a remote file are not looked for: each look costs a request
+            with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+                dataset = rasterio.open(href)
+        else:
+            dataset = rasterio.open(href)
+    except (RasterioError, OSError, ValueError, AttributeError, UnicodeError) as error:
+        raise _explain(href, error, remote) from None
+    if dataset.count == 0:
+        parts = ", ".join(dataset.subdatasets[:4])
+        dataset.close()
+        raise RasterError(f"{href} has no bands" + (f"; name one of its parts: {parts}" if parts else "; it is not an image."))
+    return dataset
+
+
+def _explain(href: str, error: Exception, remote: bool) -> Exception:
+    text = str(error).strip() or type(error).__name__
+    if remote and any(
+        sign in text.lower() for sign in ("http", "curl", "resolve", "connect", "time", "404", "403", "does not exist")
+    ):
+        return NetworkError(f"{href} cannot be read: {text}. Check the address, the network and the access rights.")
+    return RasterError(f"{href} is not a readable raster: {text}")
+
+
+class Handles:
+    """Datasets of a scene, one handle a thread and file, because GDAL's handles must not be shared between threads."""
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+        self._all: list[Any] = []
+        self._lock = threading.Lock()
+
+    def get(self, href: str) -> Any:
+        """The calling thread's dataset of a file."""
+        mine = self._local.__dict__.setdefault("datasets", {})
+        if href not in mine:
+            mine[href] = open_dataset(href)
+            with self._lock:
+                self._all.append(mine[href])
+        return mine[href]
+
+    def close(self) -> None:
+        """Close the datasets of all threads; using the scene again opens new ones."""
+        with self._lock:
+            for dataset in self._all:
+                dataset.close()
+            self._all.clear()
+            self._local = threading.local()
+
+
+def read(dataset: Any, **options: Any) -> Any:
+    """`dataset.read` with errors of our own tree."""
+    try:
+        return dataset.read(**options)
+    except (RasterioIOError, RasterioError, ValueError, MemoryError, OSError) as error:
+        raise RasterError(f"{dataset.name} breaks off or is damaged: {str(error).strip() or type(error).__name__}") from None
+
+
+def fingerprint(hrefs: tuple[str, ...], extra: str = "") -> str:
+    """A short text that changes when one of the files changes: size, time of change and both ends of a local file; tags of a remote one."""
+    digest = hashlib.blake2b(extra.encode(), digest_size=12)
+    for href in hrefs:
+        digest.update(href.encode())
+        digest.update(_remote_mark(href) if is_remote(href) else _local_mark(href))
+    return digest.hexdigest()
+
+
+def _local_mark(href: str) -> bytes:
+    path = Path(href)
+    stat = path.stat()
+    if path.is_dir():
+        return f"{stat.st_mtime_ns}".encode()
+    with path.open("rb") as file:
+        head = file.read(65536)
+        file.seek(max(0, stat.st_size - 65536))
+        tail = file.read(65536)
+    return b"%d %d " % (stat.st_size, stat.st_mtime_ns) + hashlib.blake2b(head + tail, digest_size=16).digest()
+
+
+def _remote_mark(href: str) -> bytes:
+    if not href.startswith(("http://", "https://")):
+        with open_dataset(href) as dataset:
+            return repr((dataset.profile, sorted(dataset.tags().items()))).encode()
+    request = urllib.request.Request(href, method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            kept = [answer.headers.get(key, "") for key in ("ETag", "Last-Modified", "Content-Length")]
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        raise NetworkError(f"{href} cannot be reached: {error}. Check the address and the network.") from None
+    return "|".join(kept).encode()

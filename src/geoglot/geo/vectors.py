@@ -1,0 +1,171 @@
+"""Tables of places: GeoJSON (RFC 7946), GeoParquet and CSV out; areas in."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from geoglot.core.errors import InputError, NotFoundError
+from geoglot.geo.footprint import split
+from geoglot.geo.write import atomic
+
+FORMATS = (".geojson", ".json", ".parquet", ".csv")
+# Degrees to 7 decimals are about a centimetre; RFC 7946 advises against more.
+_DIGITS = 7
+
+
+def to_geojson(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows with a `geometry` (longitude and latitude, or None) as a feature collection, one feature a line."""
+    features = []
+    for row in rows:
+        shape = row.get("geometry")
+        properties = {key: plain(value) for key, value in row.items() if key != "geometry"}
+        features.append(
+            json.dumps({"type": "Feature", "geometry": geometry(shape), "properties": properties}, ensure_ascii=False)
+        )
+    return '{"type": "FeatureCollection", "features": [\n' + ",\n".join(features) + "\n]}\n"
+
+
+def geometry(shape: BaseGeometry | None) -> dict[str, Any] | None:
+    """A GeoJSON geometry with rings wound by the right-hand rule and coordinates rounded to a centimetre."""
+    if shape is None or shape.is_empty:
+        return None
+    wound = shapely.set_precision(shape, 10.0**-_DIGITS, mode="pointwise") if shape.geom_type != "Point" else shape
+    wound = shapely.orient_polygons(wound)
+    made: dict[str, Any] = json.loads(shapely.to_geojson(wound))
+    made["coordinates"] = _rounded(made["coordinates"])
+    return made
+
+
+def _rounded(value: Any) -> Any:
+    return [_rounded(item) for item in value] if isinstance(value, list) else round(value, _DIGITS)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: times as ISO 8601, arrays as lists, what is not a number as None."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV with a header; the geometry becomes its bounds (west, south, east, north)."""
+    flat = []
+    for row in rows:
+        entry = {key: _cell(plain(value)) for key, value in row.items() if key != "geometry"}
+        if "geometry" in row:
+            shape = row["geometry"]
+            corner = ("", "", "", "") if shape is None else tuple(round(value, _DIGITS) for value in shape.bounds)
+            entry |= dict(zip(("west", "south", "east", "north"), corner, strict=True))
+        flat.append(entry)
+    names = list(dict.fromkeys(key for entry in flat for key in entry))
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return buffer.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else "" if value is None else value
+
+
+def check_name(path: str | Path) -> str:
+    """The suffix of an output for tables; `InputError` names the formats there are."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        raise InputError(f"{path}: the name after -o says the format; use one of {', '.join(FORMATS)}.")
+    return suffix
+
+
+def write_features(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Write rows with a `geometry` in the format that the name's suffix says, atomically."""
+    suffix = check_name(path)
+    target = Path(path)
+    with atomic(target) as part:
+        if suffix == ".parquet":
+            _write_parquet(part, rows)
+        else:
+            part.write_text(to_csv(rows) if suffix == ".csv" else to_geojson(rows), encoding="utf-8")
+    return target
+
+
+def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """GeoParquet 1.1: WKB in a column `geometry`, the metadata of the specification under the key `geo`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    shapes = [row.get("geometry") for row in rows]
+    columns: dict[str, Any] = {}
+    for name in dict.fromkeys(key for row in rows for key in row if key != "geometry"):
+        values = [row.get(name) for row in rows]
+        columns[name] = pa.array([value.tolist() if isinstance(value, np.ndarray | np.generic) else value for value in values])
+    columns["geometry"] = pa.array([None if shape is None else shapely.to_wkb(shape) for shape in shapes], pa.binary())
+    known = [shape for shape in shapes if shape is not None]
+    column: dict[str, Any] = {
+        "encoding": "WKB",
+        "geometry_types": sorted({shape.geom_type for shape in known}),
+        "orientation": "counterclockwise",
+        "edges": "planar",
+    }
+    if known:
+        column["bbox"] = shapely.total_bounds(known).tolist()
+    meta = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
+    table = pa.table(columns)
+    pq.write_table(table.replace_schema_metadata({b"geo": json.dumps(meta).encode()}), path)
+
+
+def read_area(path: str | Path) -> BaseGeometry:
+    """The union of the polygons of a GeoJSON file, in longitude and latitude, cut at the antimeridian."""
+    file = Path(path)
+    if not file.exists():
+        raise NotFoundError(f"There is no file {file}.")
+    try:
+        made = json.loads(file.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} is not GeoJSON: {error}. Convert it to GeoJSON first, for example with ogr2ogr.") from None
+    return area(made, str(file))
+
+
+def area(made: Any, name: str = "the area") -> BaseGeometry:
+    """The union of the polygons of a GeoJSON object; `InputError` where there is none."""
+    try:
+        parts = _geometries(made)
+        shapes = [shapely.make_valid(shapely.from_geojson(json.dumps(part))) for part in parts]
+    except (TypeError, AttributeError, KeyError, shapely.errors.ShapelyError) as error:
+        raise InputError(f"{name} is not a GeoJSON geometry: {error}") from None
+    shapes = [shape for shape in shapes if shape.area > 0]
+    if not shapes:
+        raise InputError(f"{name} holds no polygon; an area needs one.")
+    result = shapely.union_all([split(shape) for shape in shapes])
+    if abs(result.bounds[1]) > 90 or abs(result.bounds[3]) > 90:
+        raise InputError(f"{name} has latitudes beyond 90 degrees; GeoJSON is in longitude and latitude (EPSG:4326).")
+    return result
+
+
+def _geometries(made: Any) -> list[Any]:
+    kind = made.get("type")
+    if kind == "FeatureCollection":
+        return [part for feature in made["features"] for part in _geometries(feature)]
+    if kind == "Feature":
+        return [made["geometry"]] if made.get("geometry") else []
+    return [made]
