@@ -1,0 +1,52 @@
+# Everything on a fresh machine with Python 3.11 or newer: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+OUT ?= geoglot-demo
+
+.PHONY: demo test slow lint format bench docs clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/runtime
+	$(BIN)/geoglot demo -o $(OUT)
+
+test: $(VENV)/test
+	$(BIN)/python -m pytest
+
+slow: $(VENV)/test
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/lint
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/test
+	for script in $(filter-out benchmarks/common.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
+
+docs: $(VENV)/docs
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf $(VENV) site build geoglot-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# One file in the environment stands for each set of packages that was installed.
+$(VENV)/made:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "geoglot needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV) || (echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1)
+	touch $@
+
+$(VENV)/runtime: $(VENV)/made pyproject.toml constraints.txt
+	@echo "Installing geoglot into $(VENV) ..."
+	$(INSTALL) -e .
+	touch $@
+
+$(VENV)/test $(VENV)/lint $(VENV)/docs: $(VENV)/%: $(VENV)/runtime
+	@echo "Installing the extra '$*' ..."
+	$(INSTALL) -e '.[$*]'
+	touch $@
