@@ -18,7 +18,7 @@ from geoglot.geo import footprint as outlines
 
 Window = tuple[int, int, int, int]  # row, column, height, width in pixels
 _GEOD = Geod(ellps="WGS84")
-_MERCATOR_EDGE = 20037508.342789244  # metres, half the side of the square world of web Mercator
+MERCATOR_EDGE = 20037508.342789244  # metres, half the side of the square world of web Mercator
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,8 @@ class Grid:
         count = 2**z
         if z < 0 or not (0 <= x < count and 0 <= y < count):
             raise InputError(f"There is no map tile {z}/{x}/{y}.")
-        span = 2 * _MERCATOR_EDGE / count
-        left, top = -_MERCATOR_EDGE + x * span, _MERCATOR_EDGE - y * span
+        span = 2 * MERCATOR_EDGE / count
+        left, top = -MERCATOR_EDGE + x * span, MERCATOR_EDGE - y * span
         return cls(CRS.from_epsg(3857), Affine(span / size, 0, left, 0, -span / size, top), (size, size))
 
 
