@@ -151,8 +151,9 @@ class Scene:
             grid = Grid(crs, transform, shape)
         except InputError as error:
             raise RasterError(f"{self.id}: {error} The georeference is damaged.") from None
-        lon, lat = grid.lonlat()
-        if not (np.isfinite([lon, lat]).all() and -90 <= lat <= 90):
+        y = grid.bounds[1], grid.bounds[3]
+        beyond = crs.is_geographic and (y[0] > 90 or y[1] < -90)
+        if beyond or (not np.isfinite(grid.lonlat()).all() and grid.footprint().is_empty):
             raise RasterError(
                 f"{self.id}: its georeference ({crs.to_string()[:60]}) lies outside the Earth; check CRS and transform."
             )
