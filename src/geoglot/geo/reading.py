@@ -62,19 +62,15 @@ def check_size(scene: Scene, bands: int, shape: tuple[int, int]) -> None:
 def pixels(scene: Scene, chosen: list[int], window: Window, out: tuple[int, int]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Values (C, H, W) and validity (H, W) of a window of the files' own pixels, resampled to `out`."""
     row, col, height, width = window
-    full = scene.file_shape
     if scene.flipped:
-        row = full[0] - row - height
+        row = scene.file_shape[0] - row - height
     parts: dict[str, list[int]] = {}
     for position in chosen:
         parts.setdefault(scene.layers[position].href, []).append(position)
     found: dict[int, NDArray[Any]] = {}
     valid: NDArray[np.bool_] | None = None
     for href, positions in parts.items():
-        dataset = scene.dataset(href)
-        # bands with files of their own may have coarser pixels over the same ground
-        v, h = dataset.height / full[0], dataset.width / full[1]
-        part = RioWindow(col * h, row * v, width * h, height * v)
+        part = scene.part(href, (row, col, height, width))
         values, good = _read_file(scene, href, [scene.layers[p].index for p in positions], part, out)
         valid = good if valid is None else valid & good
         if len(parts) == 1:

@@ -17,6 +17,7 @@ from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 from rasterio.warp import calculate_default_transform
+from rasterio.windows import Window as RioWindow
 from shapely.geometry.base import BaseGeometry
 
 from geoglot.core.errors import InputError, RasterError
@@ -66,6 +67,7 @@ class Scene:
         self._handles = Handles()
         self._updated = updated
         self._lock = threading.RLock()
+        self._checked: set[str] = set()
         self._masking: dict[str, masks.Masking] = {}
         if len(self.layers) != len(self.bands):
             raise InputError(f"{id}: {len(self.layers)} layers, but {len(self.bands)} bands.")
@@ -223,6 +225,24 @@ class Scene:
             with self._lock:
                 self._masking[href] = masks.masking(self.dataset(href), self.sensor)
         return self._masking[href]
+
+    def part(self, href: str, window: Window) -> RioWindow:
+        """A window of the main file in the pixels of another of the scene's files, which may be coarser over the same ground.
+
+        Raises `RasterError` where the two do not lie on the same ground.
+        """
+        row, col, height, width = window
+        if href == self._main:
+            return RioWindow(col, row, width, height)
+        dataset, main = self.dataset(href), self.dataset()
+        if href not in self._checked:
+            steps = [max(abs(d.transform.a), abs(d.transform.b)) for d in (dataset, main)]
+            apart = max(abs(a - b) for a, b in zip(dataset.bounds, main.bounds, strict=True))
+            if dataset.crs != main.crs or apart > 1.5 * max(steps):
+                raise RasterError(f"{href} does not lie on the same ground as {self._main}: a scene's bands must.")
+            self._checked.add(href)
+        v, h = dataset.height / main.height, dataset.width / main.width
+        return RioWindow(col * h, row * v, width * h, height * v)
 
     def assume(self, text: str) -> None:
         """Note in words what is guessed about the file."""
