@@ -12,7 +12,7 @@ from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from geoglot.core.errors import InputError
-from geoglot.geo.footprint import split, to_lonlat
+from geoglot.geo.footprint import outline, place, runs_on
 from geoglot.geo.grid import Grid
 
 Frame = Literal["pixels", "unit"]
@@ -44,7 +44,8 @@ class Box:
         """A box whose sides may come in any order and whose angle may be any number: the long side becomes the width."""
         if height > width:
             width, height, angle = height, width, angle + 90
-        return cls(x, y, width, height, (angle + 90) % 180 - 90, frame)
+        angle = (angle + 90) % 180 - 90
+        return cls(x, y, width, height, -90.0 if angle >= 90 else angle, frame)  # a remainder may round up to 180
 
     @classmethod
     def upright(cls, left: float, top: float, right: float, bottom: float, frame: Frame = "pixels") -> Box:
@@ -93,11 +94,8 @@ class Box:
 
     def to_map(self, grid: Grid) -> BaseGeometry:
         """The outline in longitude and latitude on a grid."""
-        box = self.to_pixels(grid.shape)
-        x, y = zip(*(grid.transform * corner for corner in box.corners()), strict=True)
-        lon, lat = to_lonlat(grid.crs, np.array(x), np.array(y))
-        lon = np.degrees(np.unwrap(np.radians(lon)))
-        return split(Polygon(list(zip(lon.tolist(), lat.tolist(), strict=True))))
+        x, y = np.array(self.to_pixels(grid.shape).polygon().segmentize(max(self.width / 4, 1e-9)).exterior.coords)[:-1].T
+        return outline(*place(grid, x, y), jumps=not runs_on(grid.crs))
 
     def _stretched(self, across: float, down: float, frame: Frame) -> Box:
         if math.isclose(across, down, rel_tol=1e-12) or self.angle in (0.0, -90.0):

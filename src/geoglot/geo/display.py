@@ -41,11 +41,11 @@ class View:
 def view(scene: Scene) -> View:
     """Decide how to show a scene; reads a sample of its pixels where no fixed range is known."""
     dataset = scene.dataset()
-    if len(scene.bands) == 1 and dataset.colorinterp[0] == ColorInterp.palette:
-        table = np.zeros((256, 3), dtype=np.float32)
-        for value, colour in dataset.colormap(scene.layers[0].index).items():
-            if 0 <= value < 256:
-                table[value] = np.array(colour[:3]) / 255.0
+    if scene.palette:
+        colours = dataset.colormap(scene.layers[0].index)
+        table = np.zeros((max(colours, default=0) + 1, 4), dtype=np.float32)
+        for value, colour in colours.items():
+            table[value] = np.array(colour) / 255.0
         return View((0,), (0.0,), (1.0,), palette=table)
     chosen = _composite(scene)
     fixed = _fixed(scene, chosen)
@@ -61,27 +61,25 @@ def _composite(scene: Scene) -> tuple[int, ...]:
         if all(name in common for name in names):
             return tuple(common[name] for name in names)
     if len(scene.bands) >= 3 and not scene.sensor.radar and not common:
-        scene.assumptions.append("bands are unknown: the first three are shown as red, green and blue")
+        scene.assume("bands are unknown: the first three are shown as red, green and blue")
         return (0, 1, 2)
     return (common.get("pan", common.get("red", 0)),)
 
 
 def _fixed(scene: Scene, chosen: tuple[int, ...]) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    count = len(chosen)
+    """The fixed range of each band in the file's values, None where only the scene itself can tell."""
+    count, stretch = len(chosen), scene.sensor.stretch
     bands = [scene.bands[i] for i in chosen]
     if scene.sensor.radar:
-        return None if scene.sensor.stretch is None or scene.dtype[0] in "uic" else _same(scene.sensor.stretch, count)
+        return _same(stretch, count) if stretch is not None and scene.dtype.startswith("float") else None
     colours = set(scene.dataset().colorinterp[:3])
-    if scene.dtype == "uint8" and (scene.sensor.stretch or ColorInterp.red in colours or scene.sensor.id == "rgb"):
+    if scene.dtype == "uint8" and (stretch or ColorInterp.red in colours):
         return _same((0.0, 255.0), count)
-    if scene.sensor.stretch is None or any(entry.common is None for entry in bands):
+    if stretch is None or stretch[1] > 100 or any(entry.common is None for entry in bands):
         return None
-    low, high = scene.sensor.stretch
-    if scene.dtype.startswith("float"):
-        # floating-point reflectance is stored as it is; a file that declares its scaling says so itself
-        declared = any(scene.dataset().scales[i] != 1.0 for i in range(scene.dataset().count))
-        if not declared:
-            return _same((low, high), count)
+    low, high = stretch
+    if scene.dtype.startswith("float") and not scene.declared and not _counts(scene, chosen, high):
+        return _same((low, high), count)
     shift = _baseline(scene, chosen)
     return (
         tuple((low - entry.offset) / entry.scale + shift for entry in bands),
@@ -93,14 +91,27 @@ def _same(pair: tuple[float, float], count: int) -> tuple[tuple[float, ...], tup
     return (pair[0],) * count, (pair[1],) * count
 
 
-def _baseline(scene: Scene, chosen: tuple[int, ...]) -> float:
-    """Sentinel-2 products since baseline 04.00 (2022) add 1000 to every value; files rarely say so, but their darkest pixels do."""
-    if scene.sensor.id != "sentinel-2" or scene.dtype != "uint16" or any(scene.bands[i].offset for i in chosen):
-        return 0.0
+def _counts(scene: Scene, chosen: tuple[int, ...], high: float) -> bool:
+    """Whether floating-point values are counts and not the reflectance that they are taken for without a declared scale."""
     data, valid = _sample(scene, chosen)
-    if not valid.any() or np.percentile(data[:, valid], 0.1) < 1000:
+    if not valid.any() or np.median(data[:, valid]) < 30 * high:
+        return False
+    scene.assume("floating-point values far above 1 are read as the sensor's usual counts")
+    return True
+
+
+def _baseline(scene: Scene, chosen: tuple[int, ...]) -> float:
+    """What Sentinel-2 products since baseline 04.00 (2022) add to every value; files rarely say so, but their darkest pixels do.
+
+    All bands of the file are looked at: bright sand or snow is dark in one of them.
+    """
+    if scene.sensor.id != "sentinel-2" or scene.declared or scene.dtype not in ("uint16", "int16"):
         return 0.0
-    scene.assumptions.append("the darkest values are above 1000: read as processing baseline 04.00, which adds 1000")
+    href = scene.layers[chosen[0]].href
+    data, valid = _sample(scene, tuple(i for i, layer in enumerate(scene.layers) if layer.href == href))
+    if not valid.any() or min(np.percentile(band[valid], 0.1) for band in data) < 1000:
+        return 0.0
+    scene.assume("the darkest values are above 1000: read as processing baseline 04.00, which adds 1000")
     return 1000.0
 
 
@@ -114,30 +125,33 @@ def _percentiles(scene: Scene, chosen: tuple[int, ...]) -> tuple[tuple[float, ..
 
 
 def _sample(scene: Scene, chosen: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Values of the whole scene at low resolution, or of windows spread over a large one without overviews."""
-    height, width = scene.shape
-    dataset = scene.dataset()
-    if height * width <= _WHOLE or dataset.overviews(scene.layers[0].index):
+    """Values (C, N, M) of the whole scene at low resolution, or of windows spread over a large one without overviews."""
+    height, width = scene.file_shape
+    overviews = scene.dataset().overviews(1)
+    if height * width <= _WHOLE or overviews:
         ratio = max(1.0, max(height, width) / 1024)
-        raster = reading.read(scene, list(chosen), None, None, (max(1, round(height / ratio)), max(1, round(width / ratio))))
-        return raster.data, raster.valid
+        return reading.pixels(
+            scene, list(chosen), (0, 0, height, width), (max(1, round(height / ratio)), max(1, round(width / ratio)))
+        )
     side = (min(256, height), min(256, width))
-    rows, cols = np.linspace(0, height - side[0], _SAMPLES, dtype=int), np.linspace(0, width - side[1], _SAMPLES, dtype=int)
+    steps = np.linspace(0, 1, _SAMPLES)
+    places = {(r, c) for i, r in enumerate(steps) for c in (steps[(i + 3) % _SAMPLES], steps[-1 - i])}
     parts = [
-        reading.read(scene, list(chosen), None, (int(r), int(c), *side), None)
-        for r, c in zip(rows, np.roll(cols, 3), strict=True)
+        reading.pixels(scene, list(chosen), (int(r * (height - side[0])), int(c * (width - side[1])), *side), side)
+        for r, c in sorted(places)
     ]
-    parts += [
-        reading.read(scene, list(chosen), None, (int(r), int(c), *side), None) for r, c in zip(rows, cols[::-1], strict=True)
-    ]
-    return np.concatenate([p.data for p in parts], axis=1), np.concatenate([p.valid for p in parts], axis=0)
+    return np.concatenate([data for data, _ in parts], axis=1), np.concatenate([valid for _, valid in parts], axis=0)
 
 
 def show(scene: Scene, how: View, grid: Grid | None, window: Window | None, shape: tuple[int, int] | None) -> Raster:
     """Read and render; see `Scene.display`."""
-    if how.palette is not None:
-        return _show_palette(scene, how.palette, grid, window, shape)
     raw = reading.read(scene, list(how.chosen), grid, window, shape)
+    if how.palette is not None:
+        # entries that are wholly transparent stand for no observation
+        colours = how.palette[np.clip(raw.data[0].astype(np.intp), 0, len(how.palette) - 1)]
+        valid = raw.valid & (colours[..., 3] > 0)
+        picture = np.ascontiguousarray(colours[..., :3].transpose(2, 0, 1) * valid)
+        return Raster(picture, valid, raw.grid, RGB, raw.time)
     return Raster(render(raw.data, raw.valid, how), raw.valid, raw.grid, RGB, raw.time)
 
 
@@ -153,18 +167,3 @@ def render(data: NDArray[Any], valid: NDArray[np.bool_], how: View) -> NDArray[n
         np.power(picture, 1.0 / how.gamma, out=picture)
     picture *= valid
     return np.repeat(picture, 3, axis=0) if len(picture) == 1 else picture
-
-
-def _show_palette(
-    scene: Scene, table: NDArray[np.float32], grid: Grid | None, window: Window | None, shape: tuple[int, int] | None
-) -> Raster:
-    # indexes must not be averaged: read by nearest neighbour
-    if grid is not None or scene.warped:
-        raw = reading.read(scene, [0], grid, window, shape)
-    else:
-        place = window or (0, 0, *scene.shape)
-        data, valid = reading.pixels(scene, [0], place, shape or place[2:], nearest=True)
-        part = None if scene.grid is None else scene.grid.window(*place).scaled(*valid.shape)
-        raw = Raster(data, valid, part, scene.bands[:1], scene.time)
-    picture = table[np.clip(raw.data[0], 0, 255).astype(np.uint8)].transpose(2, 0, 1) * raw.valid
-    return Raster(np.ascontiguousarray(picture, dtype=np.float32), raw.valid, raw.grid, RGB, raw.time)

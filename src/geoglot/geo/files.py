@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -11,18 +12,25 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio._err import CPLE_BaseError
+from rasterio.enums import Resampling
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window as RioWindow
 
-from geoglot.core.errors import NetworkError, NotFoundError, RasterError
+from geoglot.core.errors import GeoglotError, NetworkError, NotFoundError, RasterError
 
 # Read by GDAL when first used; what the user has set wins. The cache is capped because GDAL's default of 5 % of the
 # memory is counted on top of everything else that ingest holds.
 _SETTINGS = {
     "GDAL_CACHEMAX": "256",  # MB
-    "GDAL_HTTP_TIMEOUT": "30",
+    # a server that says nothing is given up after seconds, a slow one is not
+    "GDAL_HTTP_TIMEOUT": "120",
+    "GDAL_HTTP_LOW_SPEED_TIME": "15",
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "100",
     "GDAL_HTTP_CONNECTTIMEOUT": "10",
-    "GDAL_HTTP_MAX_RETRY": "3",
+    "GDAL_HTTP_MAX_RETRY": "2",
     "GDAL_HTTP_RETRY_DELAY": "0.5",
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
     "GDAL_HTTP_MULTIPLEX": "YES",
@@ -37,6 +45,11 @@ for _key, _value in _SETTINGS.items():
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 REMOTE = ("http://", "https://", "s3://", "gs://", "az://", "/vsi")
+
+
+_BROKEN = (RasterioError, CPLE_BaseError, ValueError, MemoryError, OSError)
+_SAMPLE = 512  # pixels a side of a thinned band
+_THIN = 2**24  # pixels of a band that may be read whole to thin it
 
 
 def is_remote(href: str) -> bool:
@@ -56,8 +69,8 @@ def open_dataset(href: str) -> Any:
                 dataset = rasterio.open(href)
         else:
             dataset = rasterio.open(href)
-    except (RasterioError, OSError, ValueError, AttributeError, UnicodeError) as error:
-        raise _explain(href, error, remote) from None
+    except (RasterioError, CPLE_BaseError, OSError, ValueError, AttributeError) as error:
+        raise _explain(href, error) from None
     if dataset.count == 0:
         parts = ", ".join(dataset.subdatasets[:4])
         dataset.close()
@@ -65,12 +78,13 @@ def open_dataset(href: str) -> Any:
     return dataset
 
 
-def _explain(href: str, error: Exception, remote: bool) -> Exception:
-    text = str(error).strip() or type(error).__name__
-    if remote and any(
-        sign in text.lower() for sign in ("http", "curl", "resolve", "connect", "time", "404", "403", "does not exist")
-    ):
-        return NetworkError(f"{href} cannot be read: {text}. Check the address, the network and the access rights.")
+def _explain(href: str, error: BaseException) -> GeoglotError:
+    text = re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
+    if is_remote(href):
+        if re.search(r"\b404\b|NoSuchKey|NoSuchBucket|does not exist", text):
+            return NotFoundError(f"There is nothing at {href} ({text}). Check the address.")
+        if not re.search(r"not recognized as|not a supported|TIFFReadDirectory|Cannot open TIFF", text):
+            return NetworkError(f"{href} cannot be read: {text}. Check the address, the network and the access rights.")
     return RasterError(f"{href} is not a readable raster: {text}")
 
 
@@ -104,12 +118,41 @@ def read(dataset: Any, **options: Any) -> Any:
     """`dataset.read` with errors of our own tree."""
     try:
         return dataset.read(**options)
-    except (RasterioIOError, RasterioError, ValueError, MemoryError, OSError) as error:
-        raise RasterError(f"{dataset.name} breaks off or is damaged: {str(error).strip() or type(error).__name__}") from None
+    except _BROKEN as error:
+        raise _broken(dataset, error) from None
+
+
+def read_masks(dataset: Any, indexes: list[int], window: RioWindow, shape: tuple[int, ...], how: Resampling) -> Any:
+    """`dataset.read_masks` with errors of our own tree."""
+    try:
+        return dataset.read_masks(indexes, window=window, out_shape=shape, resampling=how)
+    except _BROKEN as error:
+        raise _broken(dataset, error) from None
+
+
+def sample(dataset: Any, index: int) -> Any:
+    """Some values of a band from all over it, never averaged: thinned out, or from blocks of a large band without overviews."""
+    height, width = dataset.shape
+    if height * width <= _THIN or dataset.overviews(index):
+        ratio = max(1.0, max(height, width) / _SAMPLE)
+        shape = max(1, round(height / ratio)), max(1, round(width / ratio))
+        return read(dataset, indexes=index, out_shape=shape, resampling=Resampling.nearest).ravel()
+    h, w = min(128, height), min(128, width)
+    places = [(r * (height - h) // 3, c * (width - w) // 3) for r in range(4) for c in range(4)]
+    return np.concatenate([read(dataset, indexes=index, window=RioWindow(c, r, w, h)).ravel() for r, c in places])
+
+
+def _broken(dataset: Any, error: BaseException) -> GeoglotError:
+    if is_remote(dataset.name):
+        return _explain(dataset.name, error)
+    return RasterError(f"{dataset.name} breaks off or is damaged: {str(error).strip() or type(error).__name__}")
 
 
 def fingerprint(hrefs: tuple[str, ...], extra: str = "") -> str:
-    """A short text that changes when one of the files changes: size, time of change and both ends of a local file; tags of a remote one."""
+    """A short text that changes when a file changes, or a file beside it that GDAL reads too (a header, the parts of a VRT).
+
+    Of local files size, time of change and both ends are looked at, of remote ones what the server says of them.
+    """
     digest = hashlib.blake2b(extra.encode(), digest_size=12)
     for href in hrefs:
         digest.update(href.encode())
@@ -118,7 +161,12 @@ def fingerprint(hrefs: tuple[str, ...], extra: str = "") -> str:
 
 
 def _local_mark(href: str) -> bytes:
-    path = Path(href)
+    with open_dataset(href) as dataset:
+        parts = {str(Path(name).absolute()) for name in dataset.files if Path(name).exists()} | {href}
+    return b"".join(_file_mark(Path(name)) for name in sorted(parts))
+
+
+def _file_mark(path: Path) -> bytes:
     stat = path.stat()
     if path.is_dir():
         return f"{stat.st_mtime_ns}".encode()

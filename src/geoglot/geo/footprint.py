@@ -20,6 +20,9 @@ from geoglot.core.errors import NotEarthError, RasterError
 if TYPE_CHECKING:
     from geoglot.geo.grid import Grid
 
+_SLACK = 1e-9  # degrees by which rounding passes the antimeridian
+Doubles = NDArray[np.float64]
+MERCATOR_EDGE = 20037508.342789244  # metres, half the side of the square world of web Mercator
 # Radii of every ellipsoid in use for the Earth lie well inside this range (metres); Mars and the moons do not.
 EARTH_RADIUS = (6.30e6, 6.45e6)
 
@@ -83,62 +86,141 @@ def footprints(grid: Grid, windows: list[tuple[int, int, int, int]], density: in
     u = np.concatenate([steps, ones, 1 - steps, zeros])
     v = np.concatenate([zeros, steps, ones, 1 - steps])
     rows, cols, heights, widths = (np.array(part, dtype=np.float64)[:, None] for part in zip(*windows, strict=True))
-    c, r = cols + u * widths, rows + v * heights
-    t = grid.transform
-    lon, lat = to_lonlat(grid.crs, t.a * c + t.b * r + t.c, t.d * c + t.e * r + t.f)
+    lon, lat = place(grid, cols + u * widths, rows + v * heights)
     poles = _poles(grid)
-    return [
-        _outline(lon[i], lat[i], [sign for sign, row, col in poles if _inside(window, row, col)])
-        for i, window in enumerate(windows)
-    ]
+    jumps = not runs_on(grid.crs)
+    made = []
+    for i, window in enumerate(windows):
+        near = [pole for pole in poles if _reaches(window, pole)]
+        if near:
+            made.append(_around_pole(grid, window, near, density))
+        elif np.isfinite(lon[i]).all():
+            made.append(outline(lon[i], lat[i], jumps))
+        else:
+            made.append(_mosaic(grid, window))
+    return made
+
+
+def place(grid: Grid, cols: Doubles, rows: Doubles) -> tuple[Doubles, Doubles]:
+    """Longitude and latitude of positions on a grid (edges of pixels are whole numbers).
+
+    Longitudes may run on past 180 degrees (`runs_on`); both are infinite where a projection has no place.
+    """
+    t = grid.transform
+    x, y = t.a * cols + t.b * rows + t.c, t.d * cols + t.e * rows + t.f
+    if grid.crs.is_geographic:
+        unit = 180.0 / np.pi * grid.crs.units_factor[1]
+        lon, lat = to_lonlat(grid.crs, x, np.clip(y, -90.0 / unit, 90.0 / unit))
+        # degrees of the grid itself tell which turn around the Earth is meant
+        return lon + 360.0 * np.round((x * unit - lon) / 360.0), np.clip(lat, -90.0, 90.0)
+    lon, lat = to_lonlat(grid.crs, x, y)
+    if grid.crs.to_epsg() == 3857:  # goes on past the antimeridian too
+        return x / MERCATOR_EDGE * 180.0, lat
+    back_x, back_y = transformer("EPSG:4326", grid.crs.to_wkt()).transform(lon, lat)
+    # inverse projections answer beyond the edge of the world: what does not come back is no place
+    with np.errstate(invalid="ignore"):
+        lost = ~(np.hypot(back_x - x, back_y - y) < 1e-6 * EARTH_RADIUS[0])
+    return np.where(lost, np.inf, lon), np.where(lost, np.inf, lat)
+
+
+def runs_on(crs: CRS) -> bool:
+    """Whether `place` gives longitudes of this system without a jump at the antimeridian."""
+    return bool(crs.is_geographic or crs.to_epsg() == 3857)
 
 
 def _poles(grid: Grid) -> list[tuple[int, float, float]]:
     """Poles that have a pixel position in a projected grid, as (sign, row, column)."""
-    if grid.crs.is_geographic:
+    if runs_on(grid.crs):
         return []
     found = []
     back = transformer("EPSG:4326", grid.crs.to_wkt())
     for sign in (1, -1):
         x, y = back.transform(0.0, 90.0 * sign)
         x2, y2 = back.transform(137.0, 90.0 * sign)
-        # only where the pole is one point (polar projections), not a line as in Mercator or sinusoidal ones
+        # only where the pole is one point (polar projections), not a line as in Mercator ones
         if np.isfinite([x, y, x2, y2]).all() and np.hypot(x - x2, y - y2) < 1.0:
             col, row = ~grid.transform * (x, y)
             found.append((sign, row, col))
     return found
 
 
-def _inside(window: tuple[int, int, int, int], row: float, col: float) -> bool:
-    top, left, height, width = window
-    return top <= row <= top + height and left <= col <= left + width
+def _reaches(window: tuple[int, int, int, int], pole: tuple[int, float, float]) -> bool:
+    (top, left, height, width), (_, row, col) = window, pole
+    return top - 0.5 <= row <= top + height + 0.5 and left - 0.5 <= col <= left + width + 0.5
 
 
-def _outline(lon: NDArray[np.float64], lat: NDArray[np.float64], poles: list[int]) -> BaseGeometry:
-    good = np.isfinite(lon) & np.isfinite(lat)
-    lon, lat = lon[good], np.clip(lat[good], -90.0, 90.0)
-    if len(lon) < 3:
-        return Polygon()
-    if poles:
-        return _around_pole(lon, lat, poles[0])
-    # a full circle of longitude (a geographic grid) must not be folded onto itself by unwrapping
-    if np.ptp(lon) < 359.0 or not (np.abs(np.diff(lon)) < 180).all():
+def outline(lon: Doubles, lat: Doubles, jumps: bool = True) -> BaseGeometry:
+    """A ring of points in longitude and latitude, split at the antimeridian.
+
+    With `jumps` the longitudes may come from both sides of it, neighbours less than half a turn apart.
+    """
+    if jumps and (np.abs(np.diff(lon)) > 180.0).any():
         lon = np.degrees(np.unwrap(np.radians(lon)))
     return split(Polygon(np.column_stack([lon, lat])))
 
 
-def _around_pole(lon: NDArray[np.float64], lat: NDArray[np.float64], sign: int) -> BaseGeometry:
-    order = np.argsort(lon)
-    lon, lat = lon[order], lat[order]
-    edge = 0.5 * (lat[0] + lat[-1])
-    ring = [
-        (-180.0, edge),
-        *zip(lon.tolist(), lat.tolist(), strict=True),
-        (180.0, edge),
-        (180.0, 90.0 * sign),
-        (-180.0, 90.0 * sign),
-    ]
-    return shapely.make_valid(Polygon(ring))
+def _around_pole(
+    grid: Grid, window: tuple[int, int, int, int], poles: list[tuple[int, float, float]], density: int
+) -> BaseGeometry:
+    """The outline of a window that holds a pole or touches it: cut into quarters of longitude, in which the pole is an edge."""
+    top, left, height, width = window
+    frame = box(left, top, left + width, top + height).segmentize(max(height, width) / max(density, 8))
+    forth = transformer("EPSG:4326", grid.crs.to_wkt())
+    parts: list[BaseGeometry] = []
+    for sign, _, _ in poles:
+        reach = _lowest(grid, frame, sign)
+        for west in (-180.0, -90.0, 0.0, 90.0):
+            sector = box(west, min(sign * reach, 90.0 * sign), west + 90.0, max(sign * reach, 90.0 * sign)).segmentize(2.0)
+            edge = shapely.get_coordinates(sector)
+            x, y = forth.transform(edge[:, 0], edge[:, 1])
+            b = ~grid.transform
+            cell = shapely.make_valid(Polygon(np.column_stack([b.a * x + b.b * y + b.c, b.d * x + b.e * y + b.f])))
+            for piece in _polygons(cell.intersection(frame)):
+                parts.append(_sector(grid, piece, sign, west))
+    made = shapely.make_valid(shapely.union_all(shapely.set_precision([part for part in parts if part.area > 0], 1e-9)))
+    whole = _polygons(made)
+    return whole[0] if len(whole) == 1 else MultiPolygon(whole)
+
+
+def _lowest(grid: Grid, frame: Polygon, sign: int) -> float:
+    """A latitude (of the northern hemisphere, mirrored for the southern) below everything in a frame."""
+    points = shapely.get_coordinates(frame)
+    _, lat = place(grid, points[:, 0], points[:, 1])
+    seen = sign * lat[np.isfinite(lat)]
+    return max(float(seen.min()) - 1.0, -80.0) if seen.size else 0.0
+
+
+def _sector(grid: Grid, piece: Polygon, sign: int, west: float) -> BaseGeometry:
+    """A piece of a window that lies within 90 degrees of longitude from `west`; its corner at the pole becomes an edge."""
+    points = shapely.get_coordinates(piece.exterior)[:-1]
+    lon, lat = place(grid, points[:, 0], points[:, 1])
+    lon = west + 45.0 + (lon - west - 45.0 + 180.0) % 360.0 - 180.0
+    ring: list[tuple[float, float]] = []
+    for i, (a, b) in enumerate(zip(lon.tolist(), lat.tolist(), strict=True)):
+        if sign * b < 90.0 - 1e-7:
+            ring.append((min(max(a, west), west + 90.0), b))
+            continue
+        near = [lon[j % len(lon)] for j in (i - 1, i + 1) if sign * lat[j % len(lon)] < 90.0 - 1e-7]
+        ring += [(min(max(float(neighbour), west), west + 90.0), 90.0 * sign) for neighbour in near]
+    return shapely.make_valid(Polygon(ring)) if len(ring) > 2 else Polygon()
+
+
+def _mosaic(grid: Grid, window: tuple[int, int, int, int], cells: int = 24) -> BaseGeometry:
+    """The outline of a window that reaches beyond the edge of the world: the union of its cells that have a place."""
+    top, left, height, width = window
+    cols, rows = np.meshgrid(np.linspace(left, left + width, cells + 1), np.linspace(top, top + height, cells + 1))
+    lon, lat = place(grid, cols, rows)
+    parts = []
+    for r in range(cells):
+        for c in range(cells):
+            at = ([r, r, r + 1, r + 1], [c, c + 1, c + 1, c])
+            if np.isfinite(lon[at]).all():
+                parts.append(outline(lon[at], lat[at]))
+    return shapely.union_all(shapely.set_precision(parts, 1e-9)) if parts else Polygon()
+
+
+def _polygons(shape: BaseGeometry) -> list[Polygon]:
+    return [part for part in getattr(shape, "geoms", [shape]) if isinstance(part, Polygon) and part.area > 0]
 
 
 def split(shape: BaseGeometry) -> BaseGeometry:
@@ -146,16 +228,18 @@ def split(shape: BaseGeometry) -> BaseGeometry:
     if shape.is_empty:
         return shape
     west, _, east, _ = shape.bounds
-    if west >= -180.0 and east <= 180.0:
+    if west >= -180.0 - _SLACK and east <= 180.0 + _SLACK:
+        if west < -180.0 or east > 180.0:
+            shape = shapely.transform(shape, lambda points: np.clip(points, -180.0, 180.0))
         return shape if shape.is_valid else shapely.make_valid(shape)
     shape = shape if shape.is_valid else shapely.make_valid(shape)
     parts: list[Polygon] = []
     for turn in range(int(np.floor((west + 180.0) / 360.0)), int(np.ceil((east - 180.0) / 360.0)) + 1):
         piece = shape.intersection(box(-180.0 + 360.0 * turn, -90.0, 180.0 + 360.0 * turn, 90.0))
-        if not piece.is_empty and piece.area > 0:
-            moved = shapely.affinity.translate(piece, xoff=-360.0 * turn)
-            parts.extend(part for part in getattr(moved, "geoms", [moved]) if isinstance(part, Polygon))
-    return parts[0] if len(parts) == 1 else MultiPolygon(parts)
+        parts.extend(_polygons(shapely.affinity.translate(piece, xoff=-360.0 * turn)))
+    # a scene that goes around the Earth from another meridian comes in two parts that meet
+    whole = _polygons(shapely.union_all(parts)) if east - west >= 360.0 - 1e-9 else parts
+    return whole[0] if len(whole) == 1 else MultiPolygon(whole)
 
 
 def bounds(shape: BaseGeometry) -> tuple[float, float, float, float]:

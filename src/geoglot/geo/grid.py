@@ -18,7 +18,7 @@ from geoglot.geo import footprint as outlines
 
 Window = tuple[int, int, int, int]  # row, column, height, width in pixels
 _GEOD = Geod(ellps="WGS84")
-_MERCATOR_EDGE = 20037508.342789244  # metres, half the side of the square world of web Mercator
+MERCATOR_EDGE = outlines.MERCATOR_EDGE
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,15 @@ class Grid:
         """Ground sampling distance in metres at the centre: the root of the area of one pixel on the ellipsoid."""
         height, width = self.shape
         col, row = width / 2, height / 2
-        points = [self.transform * (col + dc, row + dr) for dc, dr in ((-0.5, 0), (0.5, 0), (0, -0.5), (0, 0.5))]
+        # a tenth of a pixel: whole ones may go around the Earth
+        points = [self.transform * (col + dc, row + dr) for dc, dr in ((-0.05, 0), (0.05, 0), (0, -0.05), (0, 0.05))]
         x, y = np.array(points).T
         lon, lat = outlines.to_lonlat(self.crs, x, y)
         if not np.isfinite(lon).all() or not np.isfinite(lat).all():
             return float("nan")
         _, _, across = _GEOD.inv(lon[0], lat[0], lon[1], lat[1])
         _, _, down = _GEOD.inv(lon[2], lat[2], lon[3], lat[3])
-        return math.sqrt(across * down)
+        return math.sqrt(across * down) / 0.1
 
     @property
     def rotated(self) -> bool:
@@ -63,11 +64,11 @@ class Grid:
         )
 
     def lonlat(self) -> tuple[float, float]:
-        """Longitude and latitude of the centre, in degrees."""
+        """Longitude and latitude of the centre, in degrees; not finite where the projection has no place there."""
         height, width = self.shape
-        x, y = self.transform * (width / 2, height / 2)
-        lon, lat = outlines.to_lonlat(self.crs, np.array([x]), np.array([y]))
-        return float(lon[0]), float(lat[0])
+        lon, lat = outlines.place(self, np.array([width / 2]), np.array([height / 2]))
+        turns = np.round(lon[0] / 360) if 180 < abs(lon[0]) < np.inf else 0
+        return float(lon[0] - 360 * turns), float(lat[0])
 
     def footprint(self, density: int = 16) -> BaseGeometry:
         """Outline in longitude and latitude with `density` points a side, split at the antimeridian."""
@@ -105,8 +106,8 @@ class Grid:
         count = 2**z
         if z < 0 or not (0 <= x < count and 0 <= y < count):
             raise InputError(f"There is no map tile {z}/{x}/{y}.")
-        span = 2 * _MERCATOR_EDGE / count
-        left, top = -_MERCATOR_EDGE + x * span, _MERCATOR_EDGE - y * span
+        span = 2 * MERCATOR_EDGE / count
+        left, top = -MERCATOR_EDGE + x * span, MERCATOR_EDGE - y * span
         return cls(CRS.from_epsg(3857), Affine(span / size, 0, left, 0, -span / size, top), (size, size))
 
 

@@ -138,7 +138,7 @@ def _sentinel_2_names(descriptions: Sequence[str | None]) -> bool:
 def find_bands(
     sensor: Sensor, descriptions: Sequence[str | None], colours: Sequence[str], wanted: Sequence[str] | None
 ) -> tuple[Band, ...]:
-    """Bands of a file: as the user says, else by its descriptions, else by the sensor's only order, else by colour, else numbered."""
+    """Bands of a file: as the user says, by its descriptions, by the sensor's only order, by colour, or else numbered."""
     count = len(descriptions)
     if wanted is not None:
         if len(wanted) != count:

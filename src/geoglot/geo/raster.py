@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,4 +57,5 @@ class Raster:
         where = "no georeference" if self.grid is None else "lon {:.4f}, lat {:.4f}".format(*self.grid.lonlat())
         names = ", ".join(band.name for band in self.bands[:8])
         picture = data_url(thumbnail(self, 256))
-        return f'<figure><img src="{picture}" alt="raster"><figcaption>{self.shape[0]} x {self.shape[1]}, {names}, {where}</figcaption></figure>'
+        caption = f"{self.shape[0]} x {self.shape[1]}, {html.escape(names)}, {where}"
+        return f'<figure><img src="{picture}" alt="raster"><figcaption>{caption}</figcaption></figure>'

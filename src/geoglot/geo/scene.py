@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,12 +13,16 @@ from typing import Any, Self
 
 import numpy as np
 from affine import Affine
+from rasterio._err import CPLE_BaseError
+from rasterio.enums import ColorInterp
+from rasterio.errors import RasterioError
 from rasterio.warp import calculate_default_transform
+from rasterio.windows import Window as RioWindow
 from shapely.geometry.base import BaseGeometry
 
 from geoglot.core.errors import InputError, RasterError
 from geoglot.geo import display as showing
-from geoglot.geo import identify, reading
+from geoglot.geo import identify, masks, radar, reading
 from geoglot.geo.files import Handles, fingerprint, is_remote, open_dataset
 from geoglot.geo.footprint import check_earth
 from geoglot.geo.grid import Grid, Window
@@ -50,7 +55,9 @@ class Scene:
         bands: Sequence[Band],
         time: datetime | None = None,
         updated: str = "",
+        main: str | None = None,
     ) -> None:
+        """`main` is the file whose pixels the others are brought to, the one with most pixels if it is not given."""
         self.id = id
         self.layers = tuple(layers)
         self.sensor = sensor
@@ -59,9 +66,12 @@ class Scene:
         self.assumptions: list[str] = []
         self._handles = Handles()
         self._updated = updated
+        self._lock = threading.RLock()
+        self._checked: set[str] = set()
+        self._masking: dict[str, masks.Masking] = {}
         if len(self.layers) != len(self.bands):
             raise InputError(f"{id}: {len(self.layers)} layers, but {len(self.bands)} bands.")
-        self._locate()
+        self._locate(main)
 
     @classmethod
     def open(
@@ -75,8 +85,8 @@ class Scene:
         with open_dataset(href) as dataset:
             tags = dataset.tags()
             kind = identify.sensor_or(sensor, tags, href, dataset.descriptions)
-            alpha = reading.alpha_band(dataset, kind)
-            indexes = [i for i in dataset.indexes if i != alpha]
+            how = masks.masking(dataset, kind)
+            indexes = [i for i in dataset.indexes if i != how.alpha]
             if not indexes:
                 raise RasterError(f"{href} has a transparency band only.")
             texts = [dataset.descriptions[i - 1] for i in indexes]
@@ -89,49 +99,63 @@ class Scene:
                 for entry, i in zip(found, indexes, strict=True)
             )
             when = identify.parse_time(time) if isinstance(time, str) else time or identify.find_time(tags, href)
-        return cls(href, [Layer(href, i) for i in indexes], kind, found, when)
+        scene = cls(href, [Layer(href, i) for i in indexes], kind, found, when)
+        scene._masking[href] = how
+        return scene
 
-    def _locate(self) -> None:
-        first = self._handles.get(self.layers[0].href)
-        shapes = {layer.href: self._handles.get(layer.href).shape for layer in self.layers}
-        finest = max(shapes, key=lambda href: shapes[href][0] * shapes[href][1])
-        main = first if shapes[finest] == first.shape else self._handles.get(finest)
-        self._main = main.name if main is not first else self.layers[0].href
-        if main.height * main.width > MAX_PIXELS:
-            raise RasterError(f"{self.id} claims {main.height} x {main.width} pixels; its header is damaged.")
-        self.shape: tuple[int, int] = main.shape
-        self.dtype: str = main.dtypes[self.layers[0].index - 1]
+    def _locate(self, main: str | None) -> None:
+        if main is None:
+            shapes = {layer.href: self._handles.get(layer.href).shape for layer in self.layers}
+            main = max(shapes, key=lambda href: shapes[href][0] * shapes[href][1])
+        self._main = main
+        dataset = self._handles.get(main)
+        if dataset.height * dataset.width > MAX_PIXELS:
+            raise RasterError(f"{self.id} claims {dataset.height} x {dataset.width} pixels; its header is damaged.")
+        self.file_shape: tuple[int, int] = dataset.shape
+        self.shape: tuple[int, int] = dataset.shape
+        own = next((layer for layer in self.layers if layer.href == main), self.layers[0])
+        self.dtype: str = dataset.dtypes[own.index - 1]
+        self.palette = len(self.layers) == 1 and dataset.colorinterp[own.index - 1] == ColorInterp.palette
         self.grid: Grid | None = None
         self.flipped = False
         self.warped = False
-        gcps, gcp_crs = main.gcps
-        if main.crs is not None and not main.transform.is_identity:
-            check_earth(main.crs)
-            transform = main.transform
-            if transform.e > 0 and transform.b == 0 and transform.d == 0:
-                # South-up: rows are turned round on reading, so that everything beyond this class has north up.
-                transform = transform * Affine.translation(0, main.height) * Affine.scale(1, -1)
+        gcps, gcp_crs = dataset.gcps
+        if dataset.crs is not None and not dataset.transform.is_identity:
+            check_earth(dataset.crs)
+            transform = dataset.transform
+            if transform.determinant > 0:
+                # South-up, or mirrored: rows are turned round on reading, so that beyond this class nothing is mirrored.
+                transform = transform * Affine.translation(0, dataset.height) * Affine.scale(1, -1)
                 self.flipped = True
-            self.grid = self._grid(main.crs, transform, main.shape)
+            self.grid = self._grid(dataset.crs, transform, dataset.shape)
         elif gcps and gcp_crs is not None:
             check_earth(gcp_crs)
-            try:
-                transform, width, height = calculate_default_transform(gcp_crs, gcp_crs, main.width, main.height, gcps=gcps)
-            except Exception as error:
-                raise RasterError(f"{self.id}: its ground control points do not span an area ({error}).") from None
-            self.shape = (height, width)
-            self.warped = True
-            self.grid = self._grid(gcp_crs, transform, self.shape)
-        if main.dtypes[0].startswith("complex"):
-            self.assumptions.append("complex values are read as amplitude in decibels")
+            self._locate_by_points(gcps, gcp_crs)
+        elif not dataset.transform.is_identity:
+            self.assume("it has a transform but no coordinate reference system: read without georeference")
+        # whether the file itself says how its values become physical ones
+        self.declared = dataset.scales[own.index - 1] != 1.0 or dataset.offsets[own.index - 1] != 0.0
+        if self.dtype.startswith("complex"):
+            self.assume("complex values are read as amplitude in decibels")
+
+    def _locate_by_points(self, gcps: Any, crs: Any) -> None:
+        height, width = self.file_shape
+        try:
+            transform, width, height = calculate_default_transform(crs, crs, width, height, gcps=gcps)
+        except (RasterioError, CPLE_BaseError, ValueError) as error:
+            raise RasterError(f"{self.id}: its ground control points do not span an area ({error}).") from None
+        self.shape = (height, width)
+        self.warped = True
+        self.grid = self._grid(crs, transform, self.shape)
 
     def _grid(self, crs: Any, transform: Affine, shape: tuple[int, int]) -> Grid:
         try:
             grid = Grid(crs, transform, shape)
         except InputError as error:
             raise RasterError(f"{self.id}: {error} The georeference is damaged.") from None
-        lon, lat = grid.lonlat()
-        if not (np.isfinite([lon, lat]).all() and -90 <= lat <= 90):
+        y = grid.bounds[1], grid.bounds[3]
+        beyond = crs.is_geographic and (y[0] > 90 or y[1] < -90)
+        if beyond or (not np.isfinite(grid.lonlat()).all() and grid.footprint().is_empty):
             raise RasterError(
                 f"{self.id}: its georeference ({crs.to_string()[:60]}) lies outside the Earth; check CRS and transform."
             )
@@ -186,7 +210,44 @@ class Scene:
 
     @cached_property
     def _view(self) -> showing.View:
-        return showing.view(self)
+        with self._lock:
+            return showing.view(self)
+
+    @cached_property
+    def radar_units(self) -> radar.Units:
+        """What the values of a radar scene are, decided once for the whole scene."""
+        with self._lock:
+            return radar.units(self)
+
+    def masking(self, href: str) -> masks.Masking:
+        """How one of the scene's files marks missing pixels, decided once."""
+        if href not in self._masking:
+            with self._lock:
+                self._masking[href] = masks.masking(self.dataset(href), self.sensor)
+        return self._masking[href]
+
+    def part(self, href: str, window: Window) -> RioWindow:
+        """A window of the main file in the pixels of another of the scene's files, which may be coarser over the same ground.
+
+        Raises `RasterError` where the two do not lie on the same ground.
+        """
+        row, col, height, width = window
+        if href == self._main:
+            return RioWindow(col, row, width, height)
+        dataset, main = self.dataset(href), self.dataset()
+        if href not in self._checked:
+            steps = [max(abs(d.transform.a), abs(d.transform.b)) for d in (dataset, main)]
+            apart = max(abs(a - b) for a, b in zip(dataset.bounds, main.bounds, strict=True))
+            if dataset.crs != main.crs or apart > 1.5 * max(steps):
+                raise RasterError(f"{href} does not lie on the same ground as {self._main}: a scene's bands must.")
+            self._checked.add(href)
+        v, h = dataset.height / main.height, dataset.width / main.width
+        return RioWindow(col * h, row * v, width * h, height * v)
+
+    def assume(self, text: str) -> None:
+        """Note in words what is guessed about the file."""
+        if text not in self.assumptions:
+            self.assumptions.append(text)
 
     def dataset(self, href: str | None = None) -> Any:
         """The calling thread's rasterio dataset of one of the scene's files (the finest by default)."""

@@ -10,7 +10,8 @@ from geoglot.core.errors import NotFoundError
 from geoglot.geo.files import is_remote
 
 SUFFIXES = frozenset(
-    ".tif .tiff .gtiff .jp2 .j2k .png .jpg .jpeg .webp .vrt .img .nc .hdf .h5 .ntf .nitf .bil .bip .bsq .ecw .sid .bmp .gif .asc".split()
+    ".tif .tiff .gtiff .jp2 .j2k .png .jpg .jpeg .webp .vrt .img .nc .hdf .h5 .ntf .nitf".split()
+    + ".bil .bip .bsq .ecw .sid .bmp .gif .asc".split()
 )
 
 
