@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from geoglot.core.errors import InputError
 from geoglot.data.synth.places import land, town, works
 from geoglot.data.synth.shapes import resample, wander
 from geoglot.data.synth.world import Sketch, World
+from geoglot.geo.grid import Grid
 
 
 def _open_country(s: Sketch, woods: float = 1.0, fields: float = 30000.0) -> None:
@@ -178,6 +180,10 @@ def landscape(seed: int, kind: str | None = None, extent: float = 2500.0, lonlat
     """Make a place of a kind (a random one by default), `extent` metres across, around a longitude and latitude."""
     rng = np.random.default_rng([seed, 1])
     name = kind or list(KINDS)[int(rng.integers(len(KINDS)))]
+    if name not in KINDS:
+        raise InputError(f"There is no kind of place {name!r}: choose from {', '.join(KINDS)}.")
     sketch = Sketch(rng, extent)
     KINDS[name](sketch)
-    return sketch.world(seed, name, "EPSG:32631", (0.0, 0.0))
+    grid = Grid.at(*lonlat, 1.0, 2)
+    x, y = grid.transform * (1, 1)
+    return sketch.world(seed, name, grid.crs, (round(x / 10) * 10.0, round(y / 10) * 10.0))

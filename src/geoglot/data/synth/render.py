@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.warp import reproject, transform_bounds
+from rasterio.warp import transform as transform_coords
 
+from geoglot.core.errors import InputError
 from geoglot.data.synth import textures
-from geoglot.data.synth.legend import BANDS, CLASSES, MATERIAL, amplitude, cover_of
+from geoglot.data.synth.legend import BANDS, MATERIAL, amplitude, cover_of
 from geoglot.data.synth.paint import Layers, Sun, paint
-from geoglot.data.synth.shapes import Ring
-from geoglot.data.synth.world import World
+from geoglot.data.synth.truth import Labelled, Rendered
+from geoglot.data.synth.world import Thing, World
+from geoglot.geo.grid import Grid
+from geoglot.geo.raster import Raster
+from geoglot.geo.sensors import band
 
 BLOCK = 512
 
@@ -27,33 +35,6 @@ class Look:
     gain: tuple[float, float, float, float]
     noise: float
     contrast: float
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """An object in a picture: label, polygon (N, 2) and upright box x0, y0, x1, y1 in pixel edges, cut at the frame."""
-
-    label: str
-    polygon: Ring
-    box: tuple[float, float, float, float]
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """A rendered scene: counts (C, H, W) uint8, cover (H, W) uint8 class numbers (see `classes`), its objects, zones.
-
-    zones are areas of use (label, polygon in pixels), not cut at the frame.
-    """
-
-    data: NDArray[np.uint8]
-    bands: tuple[str, ...]
-    grid: Any
-    cover: NDArray[np.uint8]
-    classes: tuple[str, ...]
-    objects: tuple[Labelled, ...]
-    zones: tuple[Labelled, ...]
-    kind: str
-    gsd: float
 
 
 def look(seed: int) -> Look:
@@ -145,35 +126,44 @@ def _block(world: World, x0: float, y1: float, gsd: tuple[float, float], shape: 
     return out, cover_of().take(layers.material)
 
 
-def _objects(world: World, x0: float, y1: float, gsd: tuple[float, float], shape: tuple[int, int], zones: bool
-             ) -> tuple[Labelled, ...]:  # fmt: skip
-    h, w = shape
+def _objects(things: tuple[Thing, ...], world: World, grid: Grid, partly: bool) -> tuple[Labelled, ...]:
+    """Return the things whose middle lies in the frame (or any part of them, if `partly`), in its pixels."""
+    h, w = grid.shape
+    if not things:
+        return ()
+    points = np.concatenate([thing.ring for thing in things]) + world.origin
+    if grid.crs != world.crs:
+        xs, ys = transform_coords(world.crs, grid.crs, points[:, 0], points[:, 1])
+        points = np.stack([xs, ys], 1)
+    t = ~grid.transform
+    pixels = points @ np.array([[t.a, t.d], [t.b, t.e]]) + (t.c, t.f)
     out = []
-    for thing in world.zones if zones else world.things:
-        p = (thing.ring - (x0, y1)) / (gsd[0], -gsd[1])
+    ends = np.cumsum([len(thing.ring) for thing in things])
+    for thing, p in zip(things, np.split(pixels, ends[:-1]), strict=True):
         a, b = p.min(axis=0), p.max(axis=0)
-        centre = (a + b) / 2
-        within = bool((centre > 0).all()) and centre[0] < w and centre[1] < h
-        if not within and not (zones and a[0] < w and a[1] < h and b[0] > 0 and b[1] > 0):
-            continue
-        c, e = np.clip(a, 0, (w, h)), np.clip(b, 0, (w, h))
-        out.append(Labelled(thing.label, p, (float(c[0]), float(c[1]), float(e[0]), float(e[1]))))
+        x, y = (a + b) / 2
+        if (0 <= x < w and 0 <= y < h) or (partly and a[0] < w and a[1] < h and b[0] > 0 and b[1] > 0):
+            c, e = np.clip(a, 0, (w, h)), np.clip(b, 0, (w, h))
+            out.append(Labelled(thing.label, p, (float(c[0]), float(c[1]), float(e[0]), float(e[1]))))
     return tuple(out)
 
 
-def render(world: World, grid: Any = None, gsd: float = 1.0, size: tuple[int, int] = (512, 512),
-           at: tuple[float, float] = (0.0, 0.0), bands: tuple[str, ...] = ("red", "green", "blue"),
-           seed: int = 0) -> Rendered:  # fmt: skip
-    """Render a place on a grid, or on (height, width) pixels of `gsd` metres around `at` (metres from its middle)."""
-    h, w = size
-    x0, y1 = at[0] - w * gsd / 2, at[1] + h * gsd / 2
-    step = (gsd, gsd)
-    if grid is not None:
-        h, w = grid.shape
-        t = grid.transform
-        x0, y1, step = t.c - world.origin[0], t.f - world.origin[1], (t.a, -t.e)
+def render(world: World, grid: Grid, bands: tuple[str, ...] = ("red", "green", "blue"), seed: int = 0,
+           time: datetime | None = None) -> Rendered:  # fmt: skip
+    """Render a place on a grid; the seed settles sun, haze, colour balance and noise, not the place.
+
+    On a grid in another CRS than the world's, or a rotated one, the picture is warped from the world's own.
+    """
+    unknown = [name for name in bands if name not in BANDS]
+    if unknown or not bands:
+        raise InputError(f"The renderer knows the bands {', '.join(BANDS)}, not {', '.join(unknown) or 'none'}.")
+    if grid.crs != world.crs or grid.rotated:
+        return _warped(world, grid, bands, seed, time)
+    h, w = grid.shape
+    t = grid.transform
+    x0, y1, step = t.c - world.origin[0], t.f - world.origin[1], (t.a, -t.e)
     style = look(seed)
-    channels = [BANDS.index(band) for band in bands]
+    channels = [BANDS.index(name) for name in bands]
     data = np.empty((len(channels), h, w), np.uint8)
     cover = np.empty((h, w), np.uint8)
     for top in range(0, h, BLOCK):
@@ -184,6 +174,22 @@ def render(world: World, grid: Any = None, gsd: float = 1.0, size: tuple[int, in
             values, classes = _block(world, x0 + left * step[0], y1 - top * step[1], step, shape, channels, style, rng)
             data[:, place[0], place[1]] = values
             cover[place] = classes
-    things = _objects(world, x0, y1, step, (h, w), False)
-    zones = _objects(world, x0, y1, step, (h, w), True)
-    return Rendered(data, bands, grid, cover, CLASSES, things, zones, world.kind, step[0])
+    raster = Raster(data, np.ones((h, w), bool), grid, tuple(band(name) for name in bands), time)
+    things = _objects(world.things, world, grid, False)
+    return Rendered(raster, cover, things, _objects(world.zones, world, grid, True), world.kind, grid.gsd)
+
+
+def _warped(world: World, grid: Grid, bands: tuple[str, ...], seed: int, time: datetime | None) -> Rendered:
+    left, bottom, right, top = transform_bounds(grid.crs, world.crs, *grid.bounds)
+    step = grid.gsd
+    shape = (math.ceil((top - bottom) / step) + 2, math.ceil((right - left) / step) + 2)
+    own = Grid(world.crs, Affine(step, 0, left - step, 0, -step, top + step), shape)
+    flat = render(world, own, bands, seed, time)
+    data = np.empty((len(bands), *grid.shape), np.uint8)
+    cover = np.empty(grid.shape, np.uint8)
+    frame = {"src_transform": own.transform, "src_crs": own.crs, "dst_transform": grid.transform, "dst_crs": grid.crs}
+    reproject(flat.raster.data, data, resampling=Resampling.bilinear, **frame)
+    reproject(flat.cover, cover, resampling=Resampling.nearest, **frame)
+    raster = Raster(data, np.ones(grid.shape, bool), grid, flat.raster.bands, time)
+    things = _objects(world.things, world, grid, False)
+    return Rendered(raster, cover, things, _objects(world.zones, world, grid, True), world.kind, step)

@@ -8,11 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from affine import Affine
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFilter
+from rasterio.crs import CRS
 
-from geoglot.data.synth.legend import CLASS, MATERIAL, MATERIALS
+from geoglot.data.synth.legend import MATERIAL, MATERIALS
 from geoglot.data.synth.shapes import Ring, area
+from geoglot.geo.grid import Grid
 
 OCCUPANCY = 4.0  # metres a cell of the map that says what is taken
 
@@ -58,13 +61,13 @@ class Drawing:
 class World:
     """A place: where it is, what is drawn there, what it is called.
 
-    crs: name of the projected CRS; origin: easting and northing of its middle; extent: side in metres;
+    crs: projected, in metres; origin: easting and northing of its middle; extent: side in metres;
     shallow, relief: (n, n) fields over the extent, north up (1 at the shore to 0; illuminated slope east, north).
     """
 
     seed: int
     kind: str
-    crs: str
+    crs: CRS
     origin: tuple[float, float]
     extent: float
     drawing: Drawing
@@ -75,6 +78,12 @@ class World:
     relief: NDArray[np.float32] | None
     water: tuple[float, float, float, float]
     lushness: float
+
+    def grid(self, gsd: float, size: int | tuple[int, int], east: float = 0.0, north: float = 0.0) -> Grid:
+        """A grid of `size` pixels (or height, width) of `gsd` metres, its middle `east`, `north` metres from the world's."""
+        height, width = (size, size) if isinstance(size, int) else size
+        left, top = self.origin[0] + east - gsd * width / 2, self.origin[1] + north + gsd * height / 2
+        return Grid(self.crs, Affine(gsd, 0, left, 0, -gsd, top), (height, width))
 
 
 class Sketch:
@@ -172,7 +181,7 @@ class Sketch:
         soft = soft.filter(ImageFilter.GaussianBlur(max(1.0, 45.0 / (self.extent / size))))
         return np.asarray(np.clip(1.9 - 2 * np.asarray(soft, np.float32) / 255.0, 0, 1), np.float32)
 
-    def world(self, seed: int, kind: str, crs: str, origin: tuple[float, float]) -> World:
+    def world(self, seed: int, kind: str, crs: CRS, origin: tuple[float, float]) -> World:
         """Close the sketch: sort the shapes into painting order and pack them."""
         rows = sorted(self._rows, key=lambda r: (r[0], r[1]))
         rings = [r[2] if area(r[2]) > 0 else r[2][::-1] for r in rows]
@@ -195,5 +204,3 @@ class Sketch:
             tuple(self.stripes), self._shallow(), self.relief, (water[0], water[1], water[2], water[3]), self.lushness,
         )  # fmt: skip
 
-
-__all__ = ["CLASS", "OCCUPANCY", "Drawing", "Sketch", "Stripes", "Thing", "World"]
