@@ -12,6 +12,9 @@ from PIL import Image, ImageDraw
 from geoglot.data.synth.legend import MATERIAL, MATERIALS
 from geoglot.data.synth.world import Drawing, World
 
+Points = NDArray[np.float64]
+MARGIN = 1  # pixels painted around a block, so that the point spread reaches across its edge
+
 
 @dataclass(frozen=True)
 class Sun:
@@ -28,8 +31,30 @@ class Sun:
 
 
 @dataclass(frozen=True)
+class Frame:
+    """A block of pixels on the ground: upper left corner x0, y1 (metres), pixel size (dx, dy), shape (h, w)."""
+
+    x0: float
+    y1: float
+    gsd: tuple[float, float]
+    shape: tuple[int, int]
+
+    def grown(self, pixels: int) -> Frame:
+        """The block with some pixels more on each side."""
+        h, w = self.shape
+        dx, dy = self.gsd
+        return Frame(self.x0 - pixels * dx, self.y1 + pixels * dy, self.gsd, (h + 2 * pixels, w + 2 * pixels))
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, bottom, right, top in metres."""
+        (h, w), (dx, dy) = self.shape, self.gsd
+        return self.x0, self.y1 - h * dy, self.x0 + w * dx, self.y1
+
+
+@dataclass(frozen=True)
 class Layers:
-    """A painted block: colour (H, W, 4), shadow (H, W) 0-255, material and stripe number (H, W)."""
+    """A painted block: colour (H, W, 4), shadow (H, W) 0-255 or None, material (H, W), stripe number (H, W) or None."""
 
     colour: NDArray[np.uint8]
     shadow: NDArray[np.uint8] | None
@@ -37,86 +62,124 @@ class Layers:
     stripe: NDArray[np.uint8] | None
 
 
-def _hull(ring: NDArray[np.float64], shift: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what a convex counter-clockwise ring sweeps when moved by a shift."""
-    step = np.roll(ring, -1, axis=0) - ring
-    front = step[:, 1] * shift[0] - step[:, 0] * shift[1] > 0  # the edge after each corner faces the way of the shift
-    back = np.roll(front, 1)
-    out: list[NDArray[np.float64]] = []
-    for corner, before, after in zip(ring, back.tolist(), front.tolist(), strict=True):
-        if before and after:
-            out.append(corner + shift)
-        elif before:
-            out += [corner + shift, corner]
-        elif after:
-            out += [corner, corner + shift]
-        else:
-            out.append(corner)
-    return np.array(out)
-
-
 def _visible(d: Drawing, box: tuple[float, float, float, float], cell: float, reach: float) -> NDArray[np.int64]:
     """Return the shapes that can touch a block; those smaller than a cell kept with a chance equal to their share."""
     x0, y0, x1, y1 = box
-    far = d.height * reach + 1.0
+    far = d.height * reach + np.abs(d.shift) + 1.0
     b = d.box
-    seen = (b[:, 2] + far > x0) & (b[:, 0] - far < x1) & (b[:, 3] + far > y0) & (b[:, 1] - far < y1)
-    long = np.maximum(b[:, 2] - b[:, 0], b[:, 3] - b[:, 1])
-    chance = (np.arange(len(b), dtype=np.uint64) * np.uint64(2654435761) % np.uint64(2**32)).astype(np.float64) / 2**32
-    seen &= (long >= cell) | (d.size / cell**2 > chance)
-    return np.flatnonzero(seen)
+    seen = np.flatnonzero((b[:, 2] + far > x0) & (b[:, 0] - far < x1) & (b[:, 3] + far > y0) & (b[:, 1] - far < y1))
+    long = np.maximum(b[seen, 2] - b[seen, 0], b[seen, 3] - b[seen, 1])
+    chance = (seen.astype(np.uint64) * np.uint64(2654435761) % np.uint64(2**32)).astype(np.float64) / 2**32
+    kept: NDArray[np.int64] = seen[(long >= cell) | (d.size[seen] / cell**2 > chance)]
+    return kept
 
 
-def _inks(d: Drawing, which: NDArray[np.int64], sun: Sun) -> list[tuple[int, ...]]:
-    facing = d.facing[which]
-    turn = math.radians(90 - sun.azimuth) - facing
-    lit = np.where(np.isnan(facing), 1.0, 1.0 + 0.24 * np.cos(np.nan_to_num(turn)))
-    values = np.clip(np.rint(d.colour[which] * lit[:, None]), 0, 255).astype(int)
-    return [tuple(v) for v in values.tolist()]
+def _inks(d: Drawing, which: NDArray[np.int64], sun: Sun, saturation: float) -> list[tuple[int, ...]]:
+    """Return the colours of shapes as drawn: faces lit by their direction, colours more or less vivid."""
+    turn = math.radians(90 - sun.azimuth) - d.facing[which]
+    lit = np.where(np.isnan(turn), 1.0, 1.0 + 0.24 * np.cos(np.nan_to_num(turn)))
+    colour = d.colour[which] * lit[:, None]
+    grey = colour[:, :3].mean(axis=1, keepdims=True)
+    colour[:, :3] = grey + (colour[:, :3] - grey) * saturation
+    return [tuple(v) for v in np.clip(np.rint(colour), 0, 255).astype(int).tolist()]
 
 
-def paint(world: World, x0: float, y1: float, gsd: tuple[float, float], shape: tuple[int, int], fine: int,
-          sun: Sun) -> Layers:  # fmt: skip
-    """Paint the block whose upper left corner is x0, y1 (metres) with `fine` x `fine` cells a pixel."""
-    h, w = shape
+def _sweep(points: Points, first: NDArray[np.bool_], shift: Points) -> tuple[Points, NDArray[np.int64]]:
+    """Return what convex counter-clockwise rings sweep when each corner is moved by its shift.
+
+    points, shift (M, 2); first (M,) marks each ring's first corner. Also returns how many corners each corner became.
+    """
+    starts = np.flatnonzero(first)
+    after = np.arange(1, len(points) + 1)
+    after[np.append(starts[1:], len(points)) - 1] = starts
+    step = points[after] - points
+    front = step[:, 1] * shift[:, 0] - step[:, 0] * shift[:, 1] > 0  # the edge from this corner on faces the way
+    back = np.empty_like(front)
+    back[after] = front
+    count = 1 + (front != back)
+    moved = np.repeat(back, count)
+    second = np.cumsum(count)[count == 2] - 1
+    moved[second] = front[count == 2]
+    return np.repeat(points, count, axis=0) + np.repeat(shift, count, axis=0) * moved[:, None], count
+
+
+def _polygons(points: Points, counts: NDArray[np.int64], frame: Frame, fine: int) -> list[list[float]]:
+    """Return rings as flat lists of x, y in cells of the fine grid, as Pillow wants them (whole numbers are middles)."""
+    dx, dy = frame.gsd[0] / fine, frame.gsd[1] / fine
+    flat = ((points - (frame.x0, frame.y1)) * (1 / dx, -1 / dy) - 0.5).ravel().tolist()
+    ends = (2 * np.cumsum(counts)).tolist()
+    return [flat[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def _rings(d: Drawing, which: NDArray[np.int64]) -> tuple[Points, NDArray[np.int64]]:
+    counts = d.starts[which + 1] - d.starts[which]
+    offset = np.cumsum(counts) - counts
+    index = np.arange(int(counts.sum())) + np.repeat(d.starts[which] - offset, counts)
+    return d.coords[index], counts
+
+
+def paint(world: World, inner: Frame, fine: int, sun: Sun, saturation: float) -> Layers:
+    """Paint a block with `fine` x `fine` cells a pixel and average it with a triangular point spread of two pixels."""
+    frame = inner.grown(MARGIN)
+    h, w = frame.shape
     d = world.drawing
-    dx, dy = gsd[0] / fine, gsd[1] / fine
     cast = np.array(sun.cast())
     reach = float(np.hypot(*cast))
-    which = _visible(d, (x0, y1 - h * gsd[1], x0 + w * gsd[0], y1), min(dx, dy), reach)
-    soil = MATERIALS[MATERIAL["grass"]].colour
-    colour = Image.new("CMYK", (w * fine, h * fine), tuple(round(v) for v in soil))
-    material = Image.new("L", colour.size, MATERIAL["grass"])
-    shadow = Image.new("L", colour.size)
-    stripe = Image.new("L", colour.size)
-    pens = [ImageDraw.Draw(image) for image in (colour, material, shadow, stripe)]
-    scale = np.array([1 / dx, -1 / dy])
-    origin = np.array([x0 + dx / 2, y1 - dy / 2])
-    shaded = striped = False
-    away = cast / max(reach, 1e-9)
-    fields, water = MATERIAL["crop"], MATERIAL["water"]
-    for index, ink in zip(which.tolist(), _inks(d, which, sun), strict=True):
-        ring = d.coords[d.starts[index] : d.starts[index + 1]]
-        tall = float(d.height[index])
-        if d.shift[index]:
-            ring = ring + away * float(d.shift[index])
-        points = ((ring - origin) * scale).ravel().tolist()
-        if tall * reach > 0.6 * dx:
-            pens[2].polygon(((_hull(ring, cast * tall) - origin) * scale).ravel().tolist(), fill=255)
-            pens[2].polygon(points, fill=0)
-            shaded = True
-        m = int(d.material[index])
-        pens[0].polygon(points, fill=ink)
-        pens[1].polygon(points, fill=m)
-        if shaded and m == water:  # what stood here before the water came casts no shadow
-            pens[2].polygon(points, fill=0)
-        if m == fields:
-            pens[3].polygon(points, fill=int(d.stripe[index]))
-            striped = True
-    half = fine // 2
+    cell = min(frame.gsd) / fine
+    which = _visible(d, frame.box, cell, reach)
+    points, counts = _rings(d, which)
+    points = points + np.repeat(d.shift[which].astype(np.float64), counts)[:, None] * (cast / reach)
+    rings = _polygons(points, counts, frame, fine)
+    tall = d.height[which] * reach > 0.6 * cell
+    shadows = _shadows(points, counts, tall, d.height[which], cast, frame, fine)
+    size = (w * fine, h * fine)
+    ground = MATERIAL["grass"]
+    colour = Image.new("CMYK", size, tuple(round(v) for v in MATERIALS[ground].colour))
+    images = [colour, Image.new("L", size, ground), Image.new("L", size), Image.new("L", size)]
+    _draw(images, rings, shadows, _inks(d, which, sun, saturation), d.material[which].tolist(), d.stripe[which].tolist(),
+          tall.tolist())  # fmt: skip
+    half = MARGIN * fine + fine // 2
+    cut = (slice(half, half + inner.shape[0] * fine, fine), slice(half, half + inner.shape[1] * fine, fine))
+    striped = bool((d.material[which] == MATERIAL["crop"]).any())
     return Layers(
-        np.asarray(colour.reduce(fine) if fine > 1 else colour),
-        np.asarray(shadow.reduce(fine) if fine > 1 else shadow) if shaded else None,
-        np.ascontiguousarray(np.asarray(material)[half::fine, half::fine]),
-        np.ascontiguousarray(np.asarray(stripe)[half::fine, half::fine]) if striped else None,
+        _shrink(colour, w, h),
+        _shrink(images[2], w, h) if tall.any() else None,
+        np.ascontiguousarray(np.asarray(images[1])[cut]),
+        np.ascontiguousarray(np.asarray(images[3])[cut]) if striped else None,
     )
+
+
+def _shadows(points: Points, counts: NDArray[np.int64], tall: NDArray[np.bool_], height: NDArray[np.float32], cast: Points,
+             frame: Frame, fine: int) -> list[list[float]]:  # fmt: skip
+    """Return the outlines of the shadows of the tall shapes, in their order."""
+    if not tall.any():
+        return []
+    member = np.repeat(tall, counts)
+    sizes = counts[tall]
+    first = np.zeros(int(sizes.sum()), bool)
+    first[np.cumsum(sizes) - sizes] = True
+    shift = np.repeat(height[tall].astype(np.float64), sizes)[:, None] * cast
+    swept, grown = _sweep(points[member], first, shift)
+    return _polygons(swept, np.add.reduceat(grown, np.flatnonzero(first)), frame, fine)
+
+
+def _draw(images: list[Image.Image], rings: list[list[float]], shadows: list[list[float]], inks: list[tuple[int, ...]],
+          materials: list[int], stripes: list[int], tall: list[bool]) -> None:  # fmt: skip
+    colour, material, shadow, stripe = (ImageDraw.Draw(image).polygon for image in images)
+    crop, water = MATERIAL["crop"], MATERIAL["water"]
+    waiting = iter(shadows)
+    for ring, ink, m, number, high in zip(rings, inks, materials, stripes, tall, strict=True):
+        if high:
+            shadow(next(waiting), fill=255)
+            shadow(ring, fill=0)
+        elif m == water:  # what stood here before the water came casts no shadow
+            shadow(ring, fill=0)
+        colour(ring, fill=ink)
+        material(ring, fill=m)
+        if m == crop:
+            stripe(ring, fill=number)
+
+
+def _shrink(image: Image.Image, w: int, h: int) -> NDArray[np.uint8]:
+    small = image if image.size == (w, h) else image.resize((w, h), Image.Resampling.BILINEAR)
+    return np.asarray(small)[MARGIN : h - MARGIN, MARGIN : w - MARGIN]

@@ -16,7 +16,7 @@ from rasterio.warp import transform as transform_coords
 from geoglot.core.errors import InputError
 from geoglot.data.synth import textures
 from geoglot.data.synth.legend import BANDS, MATERIAL, amplitude, cover_of
-from geoglot.data.synth.paint import Layers, Sun, paint
+from geoglot.data.synth.paint import Frame, Layers, Sun, paint
 from geoglot.data.synth.truth import Labelled, Rendered
 from geoglot.data.synth.world import Thing, World
 from geoglot.geo.grid import Grid
@@ -35,6 +35,7 @@ class Look:
     gain: tuple[float, float, float, float]
     noise: float
     contrast: float
+    saturation: float
 
 
 def look(seed: int) -> Look:
@@ -44,7 +45,7 @@ def look(seed: int) -> Look:
     gain = 1 + rng.normal(size=4) * np.array([0.05, 0.04, 0.05, 0.06])
     return Look(
         sun, float(rng.uniform(0.02, 0.16)), tuple(float(g) for g in gain), float(rng.uniform(1.0, 2.6)),  # type: ignore[arg-type]
-        float(rng.uniform(0.85, 1.12)),
+        float(rng.uniform(0.85, 1.12)), float(rng.uniform(0.6, 1.0)),
     )  # fmt: skip
 
 
@@ -99,7 +100,7 @@ SHALLOW = np.array([34.0, 38.0, 22.0, 4.0], np.float32)
 def _block(world: World, x0: float, y1: float, gsd: tuple[float, float], shape: tuple[int, int], channels: list[int],
            style: Look, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:  # fmt: skip
     fine = 2 if min(gsd) <= 2.0 else 3 if min(gsd) <= 6.0 else 4
-    layers = paint(world, x0, y1, gsd, shape, fine, style.sun)
+    layers = paint(world, Frame(x0, y1, gsd, shape), fine, style.sun, style.saturation)
     factor = _brightness(world, layers, x0, y1, gsd, style.sun)
     shallow = None
     if world.shallow is not None and (layers.material == MATERIAL["water"]).any():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,15 +20,22 @@ def place(points: ArrayLike, x: float, y: float, angle: float = 0.0) -> Ring:
 
 def rect(x: float, y: float, length: float, width: float, angle: float = 0.0) -> Ring:
     """Return a rectangle centred on x, y whose length lies along the angle."""
-    a, b = length / 2, width / 2
-    return place([(-a, -b), (a, -b), (a, b), (-a, b)], x, y, angle)
+    c, s = math.cos(angle) / 2, math.sin(angle) / 2
+    ax, ay, bx, by = length * c, length * s, -width * s, width * c
+    return np.array([(x - ax - bx, y - ay - by), (x + ax - bx, y + ay - by), (x + ax + bx, y + ay + by),
+                     (x - ax + bx, y - ay + by)])  # fmt: skip
+
+
+@lru_cache(maxsize=128)
+def _unit(count: int) -> Ring:
+    t = np.arange(count) * (2 * math.pi / count)
+    return np.stack([np.cos(t), np.sin(t)], 1)
 
 
 def disc(x: float, y: float, radius: float, count: int = 0) -> Ring:
     """Return a circle as a polygon of `count` corners (0: by its size)."""
-    n = count or int(min(48, 8 + 1.2 * radius))
-    t = np.arange(n) * (2 * math.pi / n)
-    return np.stack([x + radius * np.cos(t), y + radius * np.sin(t)], 1)
+    ring: Ring = _unit(count or int(min(48, 8 + 1.2 * radius))) * radius + (x, y)
+    return ring
 
 
 def blob(rng: np.random.Generator, x: float, y: float, radius: float, rough: float = 0.35, count: int = 96) -> Ring:

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from rasterio.crs import CRS
 
 from geoglot.data.synth.legend import MATERIAL, MATERIALS
-from geoglot.data.synth.shapes import Ring, area
+from geoglot.data.synth.shapes import Ring
 from geoglot.geo.grid import Grid
 
 OCCUPANCY = 4.0  # metres a cell of the map that says what is taken
@@ -184,23 +184,38 @@ class Sketch:
     def world(self, seed: int, kind: str, crs: CRS, origin: tuple[float, float]) -> World:
         """Close the sketch: sort the shapes into painting order and pack them."""
         rows = sorted(self._rows, key=lambda r: (r[0], r[1]))
-        rings = [r[2] if area(r[2]) > 0 else r[2][::-1] for r in rows]
-        counts = np.array([len(r) for r in rings])
+        coords, starts, size, box = _pack([r[2] for r in rows])
         drawing = Drawing(
-            coords=np.concatenate(rings),
-            starts=np.concatenate([[0], np.cumsum(counts)]),
+            coords, starts,
             material=np.array([r[3] for r in rows], np.uint8),
             colour=np.array([r[4] for r in rows], np.float32),
             height=np.array([r[5] for r in rows], np.float32),
             facing=np.array([r[6] for r in rows], np.float32),
             shift=np.array([r[7] for r in rows], np.float32),
             stripe=np.array([r[8] for r in rows], np.uint8),
-            size=np.array([area(r) for r in rings], np.float32),
-            box=np.array([(*r.min(axis=0), *r.max(axis=0)) for r in rings]),
-        )
+            size=size.astype(np.float32), box=box,
+        )  # fmt: skip
         water = tuple(float(v) for v in self.water)
         return World(
             seed, kind, crs, origin, self.extent, drawing, tuple(self.things), tuple(self.zones),
             tuple(self.stripes), self._shallow(), self.relief, (water[0], water[1], water[2], water[3]), self.lushness,
         )  # fmt: skip
 
+
+
+def _pack(rings: list[Ring]) -> tuple[Ring, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return all corners in one array, each ring counter-clockwise; where rings start; areas; boxes."""
+    counts = np.array([len(r) for r in rings])
+    p = np.concatenate(rings)
+    ends = np.cumsum(counts)
+    first = ends - counts
+    after = np.arange(1, len(p) + 1)
+    after[ends - 1] = first
+    size = 0.5 * np.add.reduceat(p[:, 0] * p[after, 1] - p[after, 0] * p[:, 1], first)
+    # walk clockwise rings backwards: position k from the start becomes k from the end
+    clockwise = np.repeat(size < 0, counts)
+    own = np.arange(len(p))
+    mirrored = np.repeat(first + ends - 1, counts) - own
+    p = p[np.where(clockwise, mirrored, own)]
+    low, high = np.minimum.reduceat(p, first), np.maximum.reduceat(p, first)
+    return p, np.append(first, len(p)), np.abs(size), np.concatenate([low, high], axis=1)
