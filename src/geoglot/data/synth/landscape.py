@@ -26,6 +26,12 @@ def _open_country(s: Sketch, woods: float = 1.0, fields: float = 30000.0) -> Non
         town.farmstead(s, float(x), float(y))
 
 
+def _spot(s: Sketch, spread: float) -> tuple[float, float]:
+    """A random point within a share of the place around its middle."""
+    x, y = s.rng.uniform(-s.half, s.half, 2) * spread
+    return float(x), float(y)
+
+
 def _road(s: Sketch, width: float = 8.0) -> None:
     """A main road across the place, on bridges where it meets water."""
     a, b = land.crossing(s)
@@ -47,7 +53,7 @@ def harbour(s: Sketch) -> None:
         inland = p - 170 * np.array([math.cos(out), math.sin(out)])
         works.tanks(s, float(inland[0]), float(inland[1]), out + math.pi / 2, 3, int(s.rng.integers(4, 8)))
     back = -0.55 * s.half * np.array([math.cos(out), math.sin(out)])
-    town.town(s, float(back[0]), float(back[1]), s.extent * 0.5, 0.75, 0.12)
+    town.town(s, (float(back[0]), float(back[1])), s.extent * 0.5, 0.75, 0.12)
     _road(s)
     _open_country(s, 0.7)
 
@@ -71,7 +77,7 @@ def tankfarm(s: Sketch) -> None:
         away = -toward if toward.any() else np.array([-math.sin(angle), math.cos(angle)])
         p = shore[i] + away * 270
         works.tanks(s, float(p[0]), float(p[1]), angle, int(rng.integers(2, 5)), int(rng.integers(3, 8)))
-    town.town(s, *rng.uniform(-s.half, s.half, 2) * 0.6, s.extent * 0.35, 0.4, 0.9, "industrial area")
+    town.town(s, _spot(s, 0.6), s.extent * 0.35, 0.4, 0.9, "industrial area")
     _road(s)
     _open_country(s, 0.6)
 
@@ -81,7 +87,7 @@ def river(s: Sketch) -> None:
     land.river(s, float(s.rng.uniform(25, 120)))
     for _ in range(int(s.rng.integers(1, 3))):
         _road(s)
-    town.town(s, *s.rng.uniform(-s.half, s.half, 2) * 0.6, s.extent * 0.22, 0.35, 0.0)
+    town.town(s, _spot(s, 0.6), s.extent * 0.22, 0.35, 0.0)
     _open_country(s)
 
 
@@ -102,16 +108,16 @@ def houses(s: Sketch) -> None:
     if rng.random() < 0.4:
         land.river(s, float(rng.uniform(20, 60)))
     _road(s, 14.0)
-    town.town(s, *rng.uniform(-s.half, s.half, 2) * 0.15, s.extent * float(rng.uniform(0.7, 1.2)), dense, 0.06)
-    town.town(s, *rng.uniform(-s.half, s.half, 2) * 0.8, s.extent * 0.5, 0.5, 0.9, "industrial area")
+    town.town(s, _spot(s, 0.15), s.extent * float(rng.uniform(0.7, 1.2)), dense, 0.06)
+    town.town(s, _spot(s, 0.8), s.extent * 0.5, 0.5, 0.9, "industrial area")
     _open_country(s, 1.0, 12000)
 
 
 def airfield(s: Sketch) -> None:
     """An airfield among fields and a village."""
     rng = s.rng
-    works.airfield(s, *rng.uniform(-s.half, s.half, 2) * 0.15, float(rng.uniform(0, math.pi)), min(2000.0, s.extent * 0.8))
-    town.town(s, *rng.uniform(-s.half, s.half, 2) * 0.8, s.extent * 0.35, 0.5, 0.2)
+    works.airfield(s, _spot(s, 0.15), float(rng.uniform(0, math.pi)), min(2000.0, s.extent * 0.8))
+    town.town(s, _spot(s, 0.8), s.extent * 0.35, 0.5, 0.2)
     _open_country(s, 0.8)
 
 
@@ -136,7 +142,7 @@ def lakes(s: Sketch) -> None:
 def beach(s: Sketch) -> None:
     """A sandy coast."""
     land.coast(s, beach=True)
-    town.town(s, *s.rng.uniform(-s.half, s.half, 2) * 0.6, s.extent * 0.3, 0.3, 0.0)
+    town.town(s, _spot(s, 0.6), s.extent * 0.3, 0.3, 0.0)
     _open_country(s, 1.5)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -131,8 +132,25 @@ def split(rng: np.random.Generator, quad: Ring, target: float, spread: float = 0
 
 
 def inset(ring: Ring, margin: float) -> Ring:
-    """Shrink a convex ring towards its middle by about `margin` metres."""
+    """Shrink a small convex ring towards its middle by about `margin` metres."""
     centre = ring.mean(axis=0)
     away = ring - centre
     reach = np.maximum(np.hypot(away[:, 0], away[:, 1])[:, None], 1e-9)
-    return centre + away * np.maximum(1 - 1.3 * margin / reach, 0.05)
+    shrunk: Ring = centre + away * np.maximum(1 - 1.3 * margin / reach, 0.05)
+    return shrunk
+
+
+def unturned(quad: Ring, margin: float) -> Ring:
+    """Move each side of a counter-clockwise quadrilateral inwards by `margin` metres, directions kept."""
+    step = np.roll(quad, -1, axis=0) - quad
+    step /= np.maximum(np.hypot(step[:, 0], step[:, 1])[:, None], 1e-9)
+    before = np.roll(step, 1, axis=0)
+    bend = np.abs(before[:, 0] * step[:, 1] - before[:, 1] * step[:, 0])[:, None]
+    moved: Ring = quad + (step - before) * (margin / np.maximum(bend, 0.4))
+    return moved
+
+
+def runs(cuts: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """Return neighbouring pairs of a sorted row of numbers."""
+    values = cuts.tolist()
+    return list(pairwise(values))

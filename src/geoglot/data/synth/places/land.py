@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from geoglot.data.synth.shapes import Ring, blob, disc, inside, inset, place, rect, resample, ribbon, smooth, split, wander
+from geoglot.data.synth.shapes import Ring, blob, disc, inset, place, rect, resample, ribbon, smooth, split, wander
 from geoglot.data.synth.world import Sketch
 
 CROPS = {
@@ -65,8 +65,8 @@ def hedge(s: Sketch, a: Ring, b: Ring) -> None:
     length = float(np.hypot(*(b - a)))
     gap = float(s.rng.uniform(5, 12))
     for t in np.arange(gap / 2, length, gap):
-        if s.rng.random() < 0.75:
-            p = a + (b - a) * (t / length) + s.rng.normal(size=2) * 0.8
+        p = a + (b - a) * (t / length) + s.rng.normal(size=2) * 0.8
+        if s.rng.random() < 0.75 and not s.taken(p)[0]:
             tree(s, float(p[0]), float(p[1]), float(s.rng.uniform(2.0, 4.6)), z=6)
 
 
@@ -102,6 +102,7 @@ def wood(s: Sketch, x: float, y: float, radius: float, tone: float = 1.0) -> Rin
     ring = blob(s.rng, x, y, radius, 0.4, int(min(400, max(40, radius))))
     s.add(10, ring, "forest", tone=tone * float(np.exp(s.rng.normal() * 0.08)))
     edge, _ = resample(np.concatenate([ring, ring[:1]]), 9.0)
+    edge = edge[~s.taken(edge)]
     for p in edge[s.rng.random(len(edge)) < 0.8][:500]:
         tree(s, float(p[0]), float(p[1]), float(s.rng.uniform(2.5, 5.0)), z=11)
     return ring
@@ -201,8 +202,3 @@ def coast(s: Sketch, beach: bool = True) -> tuple[Ring, float]:
     if beach:
         s.add(21, ribbon(line + toward * 7, rng.uniform(0, 6, len(line))), "water", (200, 208, 208, 60))
     return line, out
-
-
-def contains(ring: Ring, x: float, y: float) -> bool:
-    """Tell whether a point is within a ring."""
-    return bool(inside([(x, y)], ring)[0])

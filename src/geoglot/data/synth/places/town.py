@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoglot.data.synth.places.land import tree
-from geoglot.data.synth.shapes import Ring, area, inset, place, rect, resample, ribbon
+from geoglot.data.synth.shapes import Ring, area, inset, place, rect, resample, ribbon, runs, unturned
 from geoglot.data.synth.world import Sketch
 
 ROOFS = np.array(
@@ -24,14 +25,17 @@ PAINT = np.array([(222, 222, 222, 190), (60, 62, 68, 60), (150, 150, 154, 130), 
                  float)  # fmt: skip
 
 
-def gable(s: Sketch, x: float, y: float, length: float, width: float, angle: float, colour: Ring, height: float) -> None:
+def gable(s: Sketch, x: float, y: float, long: float, wide: float, angle: float, colour: Ring, height: float,
+          listed: bool = True) -> None:  # fmt: skip
     """Draw a house with a ridge along its length: two roof faces lit differently."""
-    s.add(50, rect(x, y, length, width, angle), "roof", colour, height=height)
+    whole = rect(x, y, long, wide, angle)
+    s.add(50, whole, "roof", colour, height=height)
     for side in (1, -1):
-        half = place([(-length / 2, 0), (length / 2, 0), (length / 2, side * width / 2), (-length / 2, side * width / 2)],
-                     x, y, angle)  # fmt: skip
+        shift = side * wide / 4
+        half = rect(x - shift * math.sin(angle), y + shift * math.cos(angle), long, wide / 2, angle)
         s.add(51, half, "roof", colour, facing=angle + side * math.pi / 2)
-    s.thing("house", rect(x, y, length, width, angle))
+    if listed:
+        s.thing("house", whole)
 
 
 def hall(s: Sketch, ring: Ring, label: str = "building", height: float | None = None) -> None:
@@ -76,70 +80,96 @@ def parking(s: Sketch, x: float, y: float, length: float, width: float, angle: f
 
 
 def street(s: Sketch, line: Ring, width: float = 8.0, cars: float = 0.25, z: int = 30) -> None:
-    """Draw a paved road with pavements and some cars."""
-    s.add(z, ribbon(line, width + 3.0), "asphalt", (150, 147, 140, 140))
+    """Draw a paved road with verges and some cars."""
+    s.add(z, ribbon(line, width + 2.4), "asphalt", (138, 134, 124, 132))
     s.add(z + 1, ribbon(line, width), "asphalt", tone=float(s.rng.normal(1.0, 0.05)))
     s.reserve(ribbon(line, width + 4))
-    if width >= 7:
-        points, angles = resample(line, 12.0)
-        for p, a in zip(points, angles, strict=True):
-            s.add(z + 2, rect(float(p[0]), float(p[1]), 5.0, 0.25, float(a)), "road_paint")
-            if s.rng.random() < cars:
-                side = s.rng.choice([-1, 1]) * width * 0.24
-                q = p + side * np.array([-math.sin(a), math.cos(a)])
-                car(s, float(q[0]), float(q[1]), float(a), lorry=bool(s.rng.random() < 0.08))
+    if width < 6.5:
+        return
+    points, angles = resample(line, 12.0)
+    mark = s.rng.random() < 0.5 or width > 9
+    chance = s.rng.random(len(points)) < cars
+    for p, a, busy in zip(points.tolist(), angles.tolist(), chance.tolist(), strict=True):
+        if mark:
+            s.add(z + 2, rect(p[0], p[1], 5.0, 0.2, a), "road_paint")
+        if busy:
+            side = (1 if s.rng.random() < 0.5 else -1) * width * 0.27
+            car(s, p[0] - side * math.sin(a), p[1] + side * math.cos(a), a, lorry=bool(s.rng.random() < 0.06))
+
+
+def _house(s: Sketch, x: float, y: float, long: float, deep: float, angle: float) -> None:
+    """Draw a house, plain, with a wing, or flat-roofed."""
+    rng = s.rng
+    roof = s.palette[int(rng.integers(len(s.palette)))] * math.exp(rng.normal() * 0.08)
+    height = float(rng.uniform(4.5, 8))
+    kind = rng.random()
+    if kind < 0.16:
+        s.add(50, rect(x, y, long, deep, angle), "roof", roof * 1.06, height=height)
+        s.add(51, rect(x, y, long - 1.2, deep - 1.2, angle), "roof", roof)
+        s.thing("house", rect(x, y, long, deep, angle))
+        return
+    gable(s, x, y, long, deep, angle, roof, height)
+    if kind > 0.6:
+        side = 1 if rng.random() < 0.5 else -1
+        u, v = float(rng.uniform(-0.3, 0.3)) * long, side * deep * 0.55
+        c, d = math.cos(angle), math.sin(angle)
+        gable(s, x + u * c - v * d, y + u * d + v * c, deep * 0.9, long * 0.4, angle + math.pi / 2, roof, height * 0.9, False)
 
 
 def _plot(s: Sketch, ring: Ring, dense: float) -> None:
     """Draw a house, its garden, drive and trees on a plot whose first edge is at the street."""
     rng = s.rng
     front, back = ring[1] - ring[0], ring[3] - ring[0]
-    a, b = float(np.hypot(*front)), float(np.hypot(*back))
+    a, b = math.hypot(*front), math.hypot(*back)
     angle = math.atan2(front[1], front[0])
-    colour = np.array((96, 102, 72, 150)) * np.exp(rng.normal(size=4) * 0.025 + rng.normal() * 0.12)
-    s.add(34, inset(ring, 0.4), "garden", colour)
-    wide, deep = min(a * rng.uniform(0.55, 0.85), 16.0), min(b * rng.uniform(0.3, 0.45), 12.0)
-    centre = ring[0] + front * 0.5 + back * (0.14 + 0.5 * deep / b)
-    turn = angle if rng.random() < 0.75 else angle + math.pi / 2
-    if turn != angle:
-        wide, deep = deep, wide
-    roof = s.palette[int(rng.integers(len(s.palette)))] * np.exp(rng.normal() * 0.08)
-    gable(s, float(centre[0]), float(centre[1]), wide, deep, turn, roof, float(rng.uniform(4.5, 8)))
-    drive = ring[0] + front * rng.uniform(0.05, 0.2) + back * 0.12
-    s.add(35, rect(float(drive[0]), float(drive[1]), b * 0.24, 3.0, angle + math.pi / 2), "yard", tone=1.1)
-    for _ in range(int(rng.poisson(2.2 * (1.3 - dense)))):
-        t = ring[0] + front * rng.uniform(0.1, 0.9) + back * rng.uniform(0.55, 0.95)
-        tree(s, float(t[0]), float(t[1]), float(rng.uniform(1.6, 4.2)))
-    if rng.random() < 0.06:
-        t = ring[0] + front * rng.uniform(0.3, 0.7) + back * 0.75
-        s.add(36, rect(float(t[0]), float(t[1]), 8, 4, angle), "garden", (92, 170, 196, 40))
+    s.add(34, inset(ring, 0.3), "garden", np.array((96, 99, 74, 148)) * math.exp(rng.normal() * 0.13))
+    wide, deep = min(a * rng.uniform(0.55, 0.9), 17.0), min(b * rng.uniform(0.3, 0.5), 12.0)
+    centre = (ring[0] + front * 0.5 + back * (0.12 + 0.5 * deep / b + 0.08 * (1 - dense) * rng.random())).tolist()
+    turn = angle + rng.normal() * 0.02
+    if rng.random() < 0.25:
+        wide, deep, turn = deep, wide, turn + math.pi / 2
+    _house(s, centre[0], centre[1], wide, deep, turn)
+    if rng.random() < 0.7:
+        drive = (ring[0] + front * rng.uniform(0.05, 0.2) + back * 0.12).tolist()
+        s.add(35, rect(drive[0], drive[1], b * 0.24, 3.0, angle + math.pi / 2), "yard", tone=1.1)
+    for _ in range(int(rng.poisson(3.2 * (1.25 - dense)))):
+        t = (ring[0] + front * rng.uniform(0.1, 0.9) + back * rng.uniform(0.55, 0.98)).tolist()
+        tree(s, t[0], t[1], float(rng.uniform(1.6, 4.6)))
+    if rng.random() < 0.3:
+        t = (ring[0] + front * rng.uniform(0.2, 0.8) + back * rng.uniform(0.8, 0.95)).tolist()
+        s.add(50, rect(t[0], t[1], 3.5, 2.8, angle), "roof", (132, 122, 112, 118), height=2.2)
+    if rng.random() < 0.05:
+        t = (ring[0] + front * rng.uniform(0.3, 0.7) + back * 0.72).tolist()
+        s.add(36, rect(t[0], t[1], 8, 4, angle), "garden", (92, 170, 196, 40))
 
 
 def _block(s: Sketch, ring: Ring, dense: float, works: float) -> None:
+    """Fill the ground between four streets: works, a park, or two rows of plots back to back."""
     rng = s.rng
-    if not s.free(ring):
-        return
     s.reserve(ring)
     kind = rng.random()
     if kind < works:
         s.add(33, ring, "yard", tone=float(rng.normal(1, 0.06)))
         _halls(s, ring)
         return
-    if kind > 0.95:
+    if kind > 0.955:
         s.add(33, ring, "grass")
-        for _ in range(int(abs(area(ring)) / 160)):
-            p = rng.dirichlet(np.ones(4)) @ ring
+        for p in rng.dirichlet(np.ones(4), int(abs(area(ring)) / 130)) @ ring:
             tree(s, float(p[0]), float(p[1]), float(rng.uniform(2.5, 5)))
         return
-    s.add(33, ring, "garden", (118, 114, 92, 140))
+    s.add(33, ring, "garden", (112, 110, 88, 140))
     left, right = (ring[0] + ring[3]) / 2, (ring[1] + ring[2]) / 2
-    lot = float(rng.uniform(11, 15)) if dense > 0.6 else float(rng.uniform(17, 30))
+    lot = float(rng.uniform(10, 15)) if dense > 0.6 else float(rng.uniform(16, 26 + 14 * (1 - dense)))
+    built = 0.97 if dense > 0.3 else 0.85
     for a, b, c, d in ((ring[0], ring[1], right, left), (ring[2], ring[3], left, right)):
-        count = max(1, int(np.hypot(*(b - a)) / lot))
-        for k in range(count):
-            if rng.random() < 0.96:
-                t, u = k / count, (k + 1) / count
-                _plot(s, np.array([a + (b - a) * t, a + (b - a) * u, d + (c - d) * u, d + (c - d) * t]), dense)
+        count = max(1, int(math.hypot(*(b - a)) / lot))
+        cuts = (np.arange(count + 1) + np.pad(rng.normal(size=max(count - 1, 0)) * 0.08, 1)) / count
+        for t, u in runs(cuts):
+            plot = np.array([a + (b - a) * t, a + (b - a) * u, d + (c - d) * u, d + (c - d) * t])
+            if rng.random() < built:
+                _plot(s, plot, dense)
+            else:
+                s.add(34, plot, "grass")
 
 
 def _halls(s: Sketch, ring: Ring) -> None:
@@ -147,42 +177,66 @@ def _halls(s: Sketch, ring: Ring) -> None:
     rng = s.rng
     angle = math.atan2(*(ring[1] - ring[0])[::-1])
     a, b = float(np.hypot(*(ring[1] - ring[0]))), float(np.hypot(*(ring[2] - ring[1])))
-    n = max(1, round(a / 60))
+    n = max(1, round(a / rng.uniform(40, 90)))
     for k in range(n):
         c = ring[0] + (ring[1] - ring[0]) * ((k + 0.5) / n) + (ring[3] - ring[0]) * 0.42
-        w, d = a / n * rng.uniform(0.55, 0.85), b * rng.uniform(0.4, 0.62)
+        w, d = a / n * rng.uniform(0.5, 0.85), b * rng.uniform(0.35, 0.66)
         hall(s, rect(float(c[0]), float(c[1]), w, d, angle), "industrial building")
-        for _ in range(int(rng.integers(1, 6))):
+        for _ in range(int(rng.integers(1, 8))):
             p = c + place([(rng.uniform(-w / 2, w / 2), b * 0.40)], 0, 0, angle)[0]
             car(s, float(p[0]), float(p[1]), angle + math.pi / 2, lorry=bool(rng.random() < 0.6))
 
 
-def town(s: Sketch, x: float, y: float, across: float, dense: float = 0.6, works: float = 0.06,
-         label: str = "town") -> None:  # fmt: skip
-    """Draw a settlement on a street grid around x, y, as far as the ground is free."""
+def _nodes(s: Sketch, x: float, y: float, us: Ring, vs: Ring, angle: float) -> Ring:
+    """Return the street corners (U, V, 2): a grid turned, bent by slow waves and shaken a little."""
     rng = s.rng
-    angle = float(rng.uniform(0, math.pi / 2))
-    long, deep = (float(rng.uniform(110, 180)), 58.0 + 30 * (1 - dense)) if works < 0.5 else (150.0, 90.0)
+    u, v = np.meshgrid(us, vs, indexing="ij")
+    bend, k, phase = rng.uniform(0, 45), 2 * math.pi / rng.uniform(500, 1400), rng.uniform(0, 6.3, 2)
+    u2 = u + bend * np.sin(k * v + phase[0]) + rng.normal(size=u.shape) * 4
+    v2 = v + bend * np.sin(k * u + phase[1]) + rng.normal(size=u.shape) * 4
+    return place(np.stack([u2, v2], -1).reshape(-1, 2), x, y, angle).reshape(*u.shape, 2)
+
+
+def town(s: Sketch, centre: tuple[float, float], across: float, dense: float = 0.6, works: float = 0.06,
+         label: str = "town") -> None:  # fmt: skip
+    """Draw a settlement on a bent street grid around a point, as far as the ground is free."""
+    rng = s.rng
+    x, y = centre
+    long, deep = (float(rng.uniform(110, 190)), 56.0 + 34 * (1 - dense)) if works < 0.5 else (150.0, 90.0)
     reach = across / 2
     s.palette = ROOFS[rng.permutation(len(ROOFS))[: int(rng.integers(2, 6))]]
     us, vs = np.arange(-reach, reach + 1, long), np.arange(-reach, reach + 1, deep)
-    used: list[Ring] = []
-    for u in us[:-1]:
-        for v in vs[:-1]:
-            r = math.hypot(u + long / 2, v + deep / 2) / reach
-            ring = place([(u + 6, v + 6), (u + long - 6, v + 6), (u + long - 6, v + deep - 6), (u + 6, v + deep - 6)],
-                         x, y, angle)  # fmt: skip
-            if r > 1.0 + 0.12 * rng.normal() or np.abs(ring.mean(axis=0)).max() > s.half + 100 or not s.free(ring):
-                continue
-            cell = place([(u, v), (u + long, v), (u + long, v + deep), (u, v + deep)], x, y, angle)
-            s.add(29, cell, "garden", (110, 112, 84, 150))
-            used.append(cell)
-            _block(s, ring, dense, works)
-    for cell in used:
-        for k in range(4):
-            line = np.linspace(cell[k], cell[(k + 1) % 4], 3)
-            street(s, line, 7.0, 0.12)
+    if len(us) < 2 or len(vs) < 2:
+        return
+    nodes = _nodes(s, x, y, us, vs, float(rng.uniform(0, math.pi / 2)))
+    used = np.zeros((len(us) - 1, len(vs) - 1), bool)
+    cells = {}
+    for i, j in np.ndindex(used.shape):
+        cell = np.array([nodes[i, j], nodes[i + 1, j], nodes[i + 1, j + 1], nodes[i, j + 1]])
+        middle = cell.mean(axis=0)
+        r = math.hypot(middle[0] - x, middle[1] - y) / reach
+        if r > 1.0 + 0.12 * rng.normal() or np.abs(middle).max() > s.half + 100 or not s.free(inset(cell, 6)):
+            continue
+        used[i, j], cells[i, j] = True, cell
+    for cell in cells.values():
+        s.add(28, cell, "garden", (106, 106, 82, 145))
         s.zone(label, cell)
+        _block(s, unturned(cell, 5.5), dense, works)
+    _streets(s, nodes, used)
+
+
+def _streets(s: Sketch, nodes: Ring, used: NDArray[np.bool_]) -> None:
+    """Draw the lines of the street grid along every cell that is built."""
+    padded = np.pad(used, 1)
+    across = padded[1:-1, :-1] | padded[1:-1, 1:]  # (U - 1, V): edge from node i to i + 1 on line j
+    along = padded[:-1, 1:-1] | padded[1:, 1:-1]  # (U, V - 1)
+    lines = [(across[:, j], nodes[:, j]) for j in range(nodes.shape[1])]
+    lines += [(along[i], nodes[i]) for i in range(nodes.shape[0])]
+    for built, points in lines:
+        width = float(s.rng.choice([6.0, 6.5, 7.0, 9.5], p=[0.35, 0.3, 0.25, 0.1]))
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], built.astype(int), [0]])))
+        for a, b in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            street(s, points[a : b + 1], width, 0.12)
 
 
 def farmstead(s: Sketch, x: float, y: float) -> None:

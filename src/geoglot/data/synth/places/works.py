@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -131,7 +133,7 @@ def tank(s: Sketch, x: float, y: float, radius: float) -> None:
     """Draw a storage tank: rim, roof (fixed or floating, with the rim's shadow on it) and its shadow on the ground."""
     rng = s.rng
     tone = float(rng.uniform(0.86, 1.08))
-    height = float(rng.uniform(0.5, 0.8)) * radius + 4
+    height = min(float(rng.uniform(0.35, 0.6)) * radius + 4, 17.0)
     s.add(50, disc(x, y, radius), "tank", tone=tone, height=height)
     if rng.random() < 0.45:
         sunk = float(rng.uniform(0.1, 0.4)) * radius
@@ -154,7 +156,7 @@ def tanks(s: Sketch, x: float, y: float, angle: float, rows: int = 4, columns: i
     s.reserve(ground)
     s.zone("tank farm", ground)
     line = np.concatenate([rect(x, y, wide + 18, deep + 18, angle), rect(x, y, wide + 18, deep + 18, angle)[:1]])
-    for a, b in zip(line[:-1], line[1:], strict=True):
+    for a, b in pairwise(line):
         street(s, np.linspace(a, b, 3), 6, 0.02)
     for i in range(columns):
         big = float(rng.uniform(0.26, 0.42)) * cell
@@ -175,8 +177,9 @@ def tanks(s: Sketch, x: float, y: float, angle: float, rows: int = 4, columns: i
         s.add(37, rect(float(p[0]), float(p[1]), wide, 1.6, angle), "yard", (186, 184, 178, 165))
 
 
-def airplane(s: Sketch, x: float, y: float, length: float, angle: float) -> None:
+def airplane(s: Sketch, centre: tuple[float, float], length: float, angle: float) -> None:
     """Draw an airliner seen from above, nose along the angle."""
+    x, y = centre
     h, n = length / 2, float(s.rng.uniform(0.94, 1.06))
     body = [(-h, -0.02 * h), (-h * 0.6, -0.09 * h), (h * 0.8, -0.1 * h), (h * 0.95, -0.05 * h), (h, 0),
             (h * 0.95, 0.05 * h), (h * 0.8, 0.1 * h), (-h * 0.6, 0.09 * h), (-h, 0.02 * h)]  # fmt: skip
@@ -215,10 +218,12 @@ def _runway(s: Sketch, x: float, y: float, long: float, wide: float, angle: floa
         s.add(38, rect(float(p[0]), float(p[1]), 30, 1.0, angle), "runway_paint")
 
 
-def airfield(s: Sketch, x: float, y: float, angle: float, long: float = 2000.0) -> None:
+def airfield(s: Sketch, centre: tuple[float, float], angle: float, long: float = 2000.0) -> None:
     """Draw an airfield: runway, taxiways, apron with parked airplanes, terminal, hangars and a car park."""
     rng = s.rng
+    x, y = centre
     wide, gap = 45.0, 190.0
+
     def at(u: float, v: float) -> tuple[float, float]:
         p = place([(u, v)], x, y, angle)[0]
         return float(p[0]), float(p[1])
@@ -247,20 +252,19 @@ def airfield(s: Sketch, x: float, y: float, angle: float, long: float = 2000.0) 
     car(s, *at(apron * 0.45, gap + 60), angle)
 
 
-def _parked(s: Sketch, at: object, angle: float, apron: float, edge: float) -> None:
+def _parked(s: Sketch, at: Callable[[float, float], tuple[float, float]], angle: float, apron: float, edge: float) -> None:
     """Park airplanes nose to the terminal and a row of smaller ones outside."""
-    assert callable(at)
     rng = s.rng
     u = -apron * 0.35
     while u < apron * 0.35:
         long = float(rng.uniform(32, 58))
         if rng.random() < 0.8:
-            airplane(s, *at(u + long / 2, edge - 24 - long / 2), long, angle + math.pi / 2)
+            airplane(s, at(u + long / 2, edge - 24 - long / 2), long, angle + math.pi / 2)
         u += long * 1.05 + 6
     for u in np.arange(-apron * 0.44, apron * 0.44, 62.0):
         if rng.random() < 0.45:
             long = float(rng.uniform(18, 38))
-            airplane(s, *at(u, edge - 145), long, angle + math.pi * rng.choice([0.5, 1.5]) + rng.normal() * 0.1)
+            airplane(s, at(u, edge - 145), long, angle + math.pi * rng.choice([0.5, 1.5]) + rng.normal() * 0.1)
 
 
 def bridge(s: Sketch, line: Ring, wide: float = 12.0) -> None:
