@@ -17,51 +17,59 @@ OBJECTS = {
     "bridge": (("bridge",), ("bridges",)),
     "industrial building": (("warehouse", "industrial building"), ("warehouses", "industrial buildings", "factory halls")),
     "house": (("house", "home"), ("houses", "homes", "residential buildings")),
-    "terminal": (("airport terminal",), ("airport terminals",)),
-    "hangar": (("hangar",), ("hangars",)),
 }
-WATER = {"river": ("a river", "a winding river", "the river"), "sea": ("the sea", "the coast", "the shore"),
+WATER = {"river": ("a river", "a winding river"), "sea": ("the sea", "the coast", "the shore"),
          "lake": ("a lake", "the lake shore")}  # fmt: skip
 FIELDS = ("farmland", "fields", "cropland", "agricultural fields", "farm fields")
 WOODS = ("forest", "woodland", "trees", "woods")
 TOWN = ("a town", "a residential area", "a built-up area", "a neighbourhood")
 PORT = ("a harbour", "a port", "a dock", "a harbor")
 AIR = ("an airfield", "an airport")
+SOME, MUCH, MOST = 0.06, 0.35, 0.72  # shares of a window: worth telling, a good part, nearly all
 
 
 @dataclass(frozen=True)
-class Scale:
-    """Shares of a window above which a thing is worth telling."""
+class Saying:
+    """Something true of a window: its words, whether they are plural, and what it speaks of (told only once)."""
 
-    some: float = 0.06
-    much: float = 0.35
-    most: float = 0.72
+    text: str
+    plural: bool
+    about: frozenset[str]
 
 
-LIMIT = Scale()
+def say(text: str, about: str, plural: bool | None = None) -> Saying:
+    """Make a saying; `about` is one or more words, the first the main one."""
+    return Saying(text, text.endswith("s") if plural is None else plural, frozenset(about.split()))
 
 
 def scene_class(truth: Truth) -> str:
     """Return what kind of scene a window is: one of SCENES."""
-    c, u, n = truth.cover.get, truth.use.get, truth.count.get
-    if n("storage tank", 0) >= 2 and u("tank farm", 0.0) > 0.12:
-        return "storage tanks"
-    if n("airplane", 0) >= 1 or c("runway", 0.0) > 0.04:
-        return "airport"
-    if u("harbour", 0.0) > 0.25 and c("water", 0.0) > 0.08 and n("ship", 0) >= 1:
-        return "harbour"
-    if u("industrial area", 0.0) > 0.5 or n("industrial building", 0) >= 4:
-        return "industrial area"
-    if u("town", 0.0) > 0.45 and c("building", 0.0) > 0.06:
-        return "dense houses" if c("building", 0.0) > 0.2 else "houses"
-    if c("sand", 0.0) > 0.1 and c("water", 0.0) > 0.1 and u("sea", 0.0) > 0.1:
-        return "beach"
-    if u("river", 0.0) > 0.05 and c("water", 0.0) < 0.8:
-        return "river"
-    if c("water", 0.0) > 0.25:
-        return "lake" if u("lake", 0.0) > 0.2 else "water"
-    best = max(("crops", "forest", "grass", "bare", "sand"), key=lambda name: c(name, 0.0))
-    return {"crops": "farmland", "forest": "forest", "grass": "grassland", "bare": "bare land", "sand": "desert"}[best]
+
+    def c(name: str) -> float:
+        return truth.cover.get(name, 0.0)
+
+    def u(name: str) -> float:
+        return truth.use.get(name, 0.0)
+
+    n = truth.count
+    rules = (
+        ("storage tanks", n.get("storage tank", 0) >= 2 and u("tank farm") > 0.12),
+        ("airport", n.get("airplane", 0) >= 1 or c("runway") > 0.04),
+        ("harbour", u("harbour") > 0.25 and c("water") > 0.08 and n.get("ship", 0) >= 1),
+        ("industrial area", u("industrial area") > 0.5 or n.get("industrial building", 0) >= 4),
+        ("dense houses", u("town") > 0.45 and c("building") > 0.2),
+        ("houses", u("town") > 0.45 and c("building") > 0.06),
+        ("beach", c("sand") > 0.1 and c("water") > 0.1 and u("sea") > 0.1),
+        ("river", u("river") > 0.05 and 0.05 < c("water") < 0.8),
+        ("lake", c("water") > 0.25 and u("lake") > 0.2),
+        ("water", c("water") > 0.5),
+    )
+    for name, holds in rules:
+        if holds:
+            return name
+    names = {"crops": "farmland", "forest": "forest", "grass": "grassland", "bare": "bare land", "sand": "desert",
+             "water": "water"}  # fmt: skip
+    return names[max(names, key=c)]
 
 
 SCENES = (
@@ -85,113 +93,127 @@ class Teller:
         """Share of a land cover class."""
         return self.t.cover.get(name, 0.0)
 
-    def things(self, label: str, least: int = 1) -> str | None:
-        """Name the objects of a label with their number ("three ships", "many houses"), or None if there are too few."""
+    def use(self, name: str) -> float:
+        """Share of an area of use."""
+        return self.t.use.get(name, 0.0)
+
+    def things(self, label: str, least: int = 1) -> tuple[str, bool] | None:
+        """Name the objects of a label with their number, and whether that is plural; None if there are too few."""
         n = self.t.count.get(label, 0)
         if n < least:
             return None
         one, many = OBJECTS[label]
         if n == 1:
             word = self.pick(one)
-            return ("an " if word[0] in "aeio" else "a ") + word
+            return ("an " if word[0] in "aeio" else "a ") + word, False
         if n < len(NUMBERS):
-            return f"{NUMBERS[n]} {self.pick(many)}"
-        if self.rng.random() < 0.4:
-            return self.pick(many)
-        return f"{self.pick(('many', 'a lot of', 'dozens of') if n >= 24 else ('several', 'a number of', 'many'))} {self.pick(many)}"
+            number = NUMBERS[n] if n <= 3 or self.rng.random() < 0.5 else "several"
+        else:
+            number = self.pick(("", "many", "dozens of") if n >= 24 else ("", "several", "many"))
+        return f"{number} {self.pick(many)}".strip(), True
 
     def water(self) -> str | None:
-        """Name the water of the window, or None."""
+        """Name the water of the window, or None where there is hardly any."""
         if self.cover("water") < 0.03:
             return None
-        uses = [name for name in WATER if self.t.use.get(name, 0.0) > 0.03]
+        uses = [name for name in WATER if self.use(name) > 0.03]
         return self.pick(WATER[uses[0]] if uses and self.rng.random() < 0.6 else ("the water", "water"))
 
-    def subjects(self) -> list[str]:
-        """Name what stands out: objects in their places first, then the cover, most telling first."""
-        t, out = self.t, []
-        water = self.water()
+    def sayings(self) -> list[Saying]:
+        """Tell what stands out: objects in their places first, then the cover, most telling first."""
+        return self._objects() + self._built() + self._land()
+
+    def _objects(self) -> list[Saying]:
+        out, water, near = [], self.water(), self.pick(("by", "next to", "near", "beside"))
         if tanks := self.things("storage tank"):
-            by = f" {self.pick(('by', 'next to', 'near', 'beside'))} {water}" if water and "storage tank" in t.near else ""
-            out.append(tanks + (by or self.pick(("", " at a depot" if t.use.get("tank farm", 0) > 0.2 else ""))))
+            wet = water is not None and "storage tank" in self.t.near
+            depot = " at a depot" if self.use("tank farm") > 0.2 and self.rng.random() < 0.3 else ""
+            out.append(say(f"{tanks[0]} {near} {water}" if wet else tanks[0] + depot, "tank water" if wet else "tank", tanks[1]))
         if planes := self.things("airplane"):
-            out.append(f"{planes} {self.pick(('on', 'at'))} {self.pick(AIR)}")
+            place = f"on {self.pick(AIR)}" if self.rng.random() < 0.5 else f"at {self.pick(AIR)}"
+            out.append(say(f"{planes[0]} {place}", "airport", planes[1]))
         if self.cover("runway") > 0.03:
-            out.append(self.pick(("a runway", "an airport runway", "a runway of an airfield")))
+            out.append(say(self.pick(("a runway", "an airport runway", "a runway of an airfield")), "runway airport", False))
         if ships := self.things("ship"):
-            port = t.use.get("harbour", 0.0) > 0.2
-            out.append(f"{ships} in {self.pick(PORT)}" if port else f"{ships} on the water")
-        elif t.use.get("harbour", 0.0) > 0.4 and self.cover("water") > 0.03:
-            out.append(f"quays of {self.pick(PORT)}")
-        if self.t.count.get("bridge") and water:
-            over = water if t.use.get("river", 0.0) > 0.02 else self.pick(("the water", "water"))
-            out.append(f"{self.things('bridge')} over {over}")
-        if works := self.things("industrial building", 2):
-            out.append(works)
-        out += self._town() + self._land(water)
+            port = self.use("harbour") > 0.2
+            place = f"in {self.pick(PORT)}" if port else "on the water"
+            out.append(say(f"{ships[0]} {place}", "ship water harbour" if port else "ship water", ships[1]))
+        elif self.use("harbour") > 0.4 and water:
+            out.append(say(f"the quays of {self.pick(PORT)}", "harbour water", True))
+        bridge = self.things("bridge")
+        if bridge and water:
+            over = self.pick(WATER["river"]) if self.use("river") > 0.02 else "the water"
+            out.append(say(f"{bridge[0]} over {over}", "bridge water", bridge[1]))
         return out
 
-    def _town(self) -> list[str]:
-        built = self.t.use.get("town", 0.0)
-        houses = self.things("house", 2)
-        if not houses or built < 0.12:
-            return [houses] if houses and built > 0 else []
-        if built > 0.6 and self.cover("building") > 0.22:
-            return [self.pick(("dense houses", "a dense residential area", "a town with houses close together"))]
-        place = self.pick(TOWN)
-        return [self.pick((f"{houses} in {place}", place + " with houses", place, houses))]
-
-    def _land(self, water: str | None) -> list[str]:
+    def _built(self) -> list[Saying]:
         out = []
+        works, houses, town = self.things("industrial building", 2), self.things("house", 2), self.use("town")
+        if works:
+            area = self.use("industrial area") > 0.3 and self.rng.random() < 0.5
+            out.append(say("an industrial area" if area else works[0], "works", not area))
+        if houses and town > 0.6 and self.cover("building") > 0.22:
+            dense = ("dense houses", "a dense residential area", "a town with houses close together")
+            out.append(say(self.pick(dense), "town"))
+        elif houses and town > 0.12:
+            place = self.pick(TOWN)
+            text = self.pick((f"{houses[0]} in {place}", f"{place} with houses", place, houses[0]))
+            out.append(say(text, "town", text.startswith(houses[0])))
+        elif houses:
+            out.append(say(houses[0], "town", True))
+        return out
+
+    def _land(self) -> list[Saying]:
+        out, water = [], self.water()
         crops, forest, wet = self.cover("crops"), self.cover("forest"), self.cover("water")
-        if crops > LIMIT.some:
+        if crops > SOME:
             word = self.pick(FIELDS)
-            river = self.t.use.get("river", 0.0) > 0.03 and wet > 0.03
-            along = f" {self.pick(('along', 'beside', 'next to'))} {self.pick(('a river', 'the river'))}"
-            out.append(word + (along if river and crops > 0.25 else ""))
-        if forest > LIMIT.some:
-            out.append(self.pick(("dense forest", "a forest", "dense woodland", "closed forest")) if forest > LIMIT.most
-                       else self.pick(WOODS))  # fmt: skip
-        if water and wet > LIMIT.some:
-            out.append(water)
-        if self.cover("sand") > LIMIT.some:
-            sea = self.t.use.get("sea", 0.0) > 0.03 and wet > 0.03
-            out.append(self.pick(("a sandy beach", "a beach") if sea else ("desert sand", "sand", "a desert")))
+            river = self.use("river") > 0.03 and wet > 0.03 and crops > 0.25
+            along = f"{self.pick(('along', 'beside', 'next to'))} {self.pick(('a river', 'a river', 'a winding river'))}"
+            out.append(say(f"{word} {along}" if river else word, "fields water" if river else "fields", word != "farmland"))
+        if forest > SOME:
+            dense = ("dense forest", "a forest", "dense woodland", "closed forest")
+            out.append(say(self.pick(dense if forest > MOST else WOODS), "forest"))
+        if water and wet > SOME:
+            out.append(say(water, "water", False))
+        if self.cover("sand") > SOME:
+            sea = self.use("sea") > 0.03 and wet > 0.03
+            out.append(say(self.pick(("a sandy beach", "a beach") if sea else ("desert sand", "sand")), "sand", False))
         if self.cover("grass") > 0.25:
-            out.append(self.pick(("grass", "grassland", "green ground")))
+            out.append(say(self.pick(("grass", "grassland", "green ground")), "grass", False))
         if self.cover("bare") > 0.2:
-            out.append(self.pick(("bare ground", "bare soil", "barren land")))
+            out.append(say(self.pick(("bare ground", "bare soil", "barren land")), "bare", False))
         if self.cover("road") > 0.012 and self.t.gsd < 5:
-            through = " through " + self.pick(FIELDS) if crops > LIMIT.much else ""
-            out.append(self.pick(("a road", "a road", "roads")) + through)
-        if self.cover("paved") > 0.25 and self.t.use.get("airfield", 0.0) < 0.1:
-            out.append(self.pick(("paved ground", "a paved yard")))
+            through = crops > MUCH
+            road = self.pick(("a road", "roads"))
+            out.append(say(f"{road} through {self.pick(FIELDS)}" if through else road, "road fields" if through else "road",
+                           road == "roads"))  # fmt: skip
+        if self.cover("paved") > 0.25 and self.use("airfield") < 0.1:
+            out.append(say(self.pick(("paved ground", "a paved yard")), "paved", False))
         return out
 
     def caption(self) -> str:
         """Tell one sentence about the window."""
-        found = self.subjects()
+        found = self.sayings()
         if not found:
             best = max(self.t.cover, key=lambda name: self.t.cover[name])
-            return {"water": "open water", "crops": "farmland"}.get(best, f"{best} ground")
-        main = found[0] if self.rng.random() < 0.75 else self.pick(tuple(found[:3]))
-        rest = [f for f in found if f != main]
-        text = main
-        if rest and self.rng.random() < 0.6:
-            text += f" {self.pick(('and', 'with', 'near', 'next to', 'and'))} {rest[0]}"
-            if len(rest) > 1 and self.rng.random() < 0.35:
-                text += f" and {rest[1]}"
-        plural = text.split(" and ")[0].split(" in ")[0].split(" on ")[0].rstrip().endswith("s")
-        lead = self.pick(("", "", "", "an aerial view of ", "a satellite image of ", "an aerial photograph of ",
-                          "there are " if plural else "there is ", "we see "))  # fmt: skip
-        return lead + text
+            return {"water": "open water", "crops": "farmland", "paved": "paved ground"}.get(best, f"{best} ground")
+        main = found[0 if self.rng.random() < 0.7 else int(self.rng.integers(min(3, len(found))))]
+        told, text = set(main.about), main.text
+        for chance in (0.6, 0.35):
+            rest = [f for f in found if not f.about & told]
+            if not rest or self.rng.random() > chance:
+                break
+            text += f" {self.pick(('and', 'with', 'near', 'next to', 'and') if text == main.text else ('and',))} {rest[0].text}"
+            told |= rest[0].about
+        there = "there are " if main.plural else "there is "
+        return self.pick(("", "", "", "an aerial view of ", "a satellite image of ", "an aerial photograph of ", there)) + text
 
 
 def describe(rendered: Rendered, window: Window | None = None, count: int = 5, seed: int = 0) -> list[str]:
     """Tell what a window (row, column, height, width in pixels) shows, in `count` different true captions at most."""
     truth = rendered.truth_at(window)
-    rng = np.random.default_rng([seed, *(window or (0, 0, 0, 0))])
-    teller = Teller(truth, rng)
+    teller = Teller(truth, np.random.default_rng([seed, *(window or (0, 0, 0, 0))]))
     out: dict[str, None] = {}
     for _ in range(4 * count):
         out.setdefault(teller.caption())

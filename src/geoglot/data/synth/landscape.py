@@ -9,7 +9,7 @@ import numpy as np
 
 from geoglot.core.errors import InputError
 from geoglot.data.synth.places import land, town, works
-from geoglot.data.synth.shapes import resample, wander
+from geoglot.data.synth.shapes import resample, smooth, wander
 from geoglot.data.synth.world import Sketch, World
 from geoglot.geo.grid import Grid
 
@@ -33,14 +33,16 @@ def _spot(s: Sketch, spread: float) -> tuple[float, float]:
 
 
 def _road(s: Sketch, width: float = 8.0) -> None:
-    """A main road across the place, on bridges where it meets water."""
-    a, b = land.crossing(s)
-    line = wander(s.rng, a, b, s.extent * 0.05, 5)
-    points, _ = resample(line, 20.0)
-    if s.taken(points).mean() > 0.4 and not s.wet(points).any():
-        return
-    town.street(s, points, width, 0.1, z=27)
-    works.bridge(s, line, width + 4)
+    """A main road across the place, on bridges over narrow water; none where every course meets too much."""
+    for _ in range(8):
+        a, b = land.crossing(s)
+        line = smooth(wander(s.rng, a, b, s.extent * 0.05, 4), 3)
+        points, _ = resample(line, 20.0)
+        shown = points[np.abs(points).max(axis=1) < s.half]
+        if len(shown) and s.wet(shown).mean() < 0.12 and s.taken(shown).mean() < 0.2:
+            town.street(s, points, width, 0.1, z=27)
+            works.bridge(s, line, width + 4)
+            return
 
 
 def harbour(s: Sketch) -> None:

@@ -36,29 +36,30 @@ class Material:
 
 MATERIALS = (
     Material("soil", "bare", (150, 130, 108, 150), 0.07, 0.10),
-    Material("grass", "grass", (92, 106, 68, 165), 0.08, 0.13),
+    Material("grass", "grass", (90, 101, 68, 165), 0.06, 0.10),
     Material("crop", "crops", (84, 106, 66, 180), 0.045, 0.08),
-    Material("forest", "forest", (62, 80, 52, 150), 0.05, 0.12),
+    Material("forest", "forest", (50, 66, 46, 140), 0.04, 0.14),
     Material("water", "water", (48, 68, 70, 14), 0.03, 0.05),
-    Material("asphalt", "road", (104, 104, 101, 98), 0.05, 0.05),
+    Material("asphalt", "road", (104, 104, 101, 98), 0.03, 0.05),
     Material("track", "road", (168, 154, 130, 160), 0.06, 0.05),
-    Material("roof", "building", (140, 130, 122, 130), 0.06, 0.0),
+    Material("roof", "building", (140, 130, 122, 130), 0.035, 0.02),
     Material("tank", "tank", (214, 213, 207, 190), 0.02, 0.0),
     Material("ship", "ship", (170, 165, 160, 140), 0.04, 0.0),
     Material("airplane", "airplane", (226, 227, 228, 200), 0.02, 0.0),
-    Material("concrete", "paved", (163, 159, 151, 158), 0.05, 0.06),
-    Material("runway", "runway", (112, 112, 109, 108), 0.05, 0.05),
+    Material("concrete", "paved", (163, 159, 151, 158), 0.028, 0.06),
+    Material("runway", "runway", (112, 112, 109, 108), 0.03, 0.05),
     Material("sand", "sand", (206, 188, 156, 198), 0.05, 0.06),
     Material("pier", "pier", (158, 152, 142, 150), 0.06, 0.0),
     Material("vehicle", "vehicle", (150, 150, 150, 130), 0.0, 0.0),
-    Material("tree", "forest", (54, 72, 45, 140), 0.16, 0.06),
+    Material("tree", "forest", (48, 63, 42, 135), 0.14, 0.06),
     Material("garden", "grass", (98, 104, 74, 150), 0.13, 0.10),
     Material("marking", "paved", (225, 224, 218, 205), 0.02, 0.0),
-    Material("yard", "paved", (136, 131, 122, 132), 0.09, 0.08),
+    Material("yard", "paved", (136, 131, 122, 132), 0.06, 0.09),
     Material("shrub", "bare", (132, 116, 88, 140), 0.12, 0.12),
     Material("runway_paint", "runway", (218, 217, 212, 200), 0.03, 0.0),
     Material("road_paint", "road", (196, 194, 186, 180), 0.03, 0.0),
 )
+GREEN = frozenset({"grass", "crop", "forest", "tree", "garden"})  # what turns yellow where it is dry
 MATERIAL = {material.name: index for index, material in enumerate(MATERIALS)}
 
 

@@ -42,7 +42,7 @@ def look(seed: int) -> Look:
     """Return the circumstances of a picture for a seed: late morning sun, some haze, a sensor's colour balance."""
     rng = np.random.default_rng([seed, 7])
     sun = Sun(float(rng.uniform(125, 215)), float(rng.uniform(34, 60)))
-    gain = 1 + rng.normal(size=4) * np.array([0.05, 0.04, 0.05, 0.06])
+    gain = 1.07 + rng.normal(size=4) * np.array([0.05, 0.04, 0.05, 0.06])
     return Look(
         sun, float(rng.uniform(0.02, 0.16)), tuple(float(g) for g in gain), float(rng.uniform(1.0, 2.6)),  # type: ignore[arg-type]
         float(rng.uniform(0.85, 1.12)), float(rng.uniform(0.6, 1.0)),
@@ -89,7 +89,8 @@ def _stripes(world: World, number: NDArray[np.uint8], x0: float, y1: float,
     y = (y1 - (np.arange(h, dtype=np.float32) + 0.5) * gsd[1]).astype(np.float32)
     phase = table[0].take(number) * x[None, :] + table[1].take(number) * y[:, None]
     wave = np.sin(np.arange(256) * (2 * math.pi / 256)).astype(np.float32)
-    return wave.take(phase.astype(np.int32) & 255) * table[2].take(number)
+    value: NDArray[np.float32] = wave.take(phase.astype(np.int32) & 255) * table[2].take(number)
+    return value
 
 
 SHADE = np.array([0.62, 0.55, 0.45, 0.70], np.float32)  # what a full shadow takes away

@@ -16,7 +16,8 @@ Ring = NDArray[np.float64]  # (N, 2), not closed
 def place(points: ArrayLike, x: float, y: float, angle: float = 0.0) -> Ring:
     """Turn points about the origin by an angle (radians, counter-clockwise), then move them to x, y."""
     c, s = math.cos(angle), math.sin(angle)
-    return np.asarray(points, np.float64) @ np.array([[c, s], [-s, c]]) + (x, y)
+    moved: Ring = np.asarray(points, np.float64) @ np.array([[c, s], [-s, c]]) + (x, y)
+    return moved
 
 
 def rect(x: float, y: float, length: float, width: float, angle: float = 0.0) -> Ring:

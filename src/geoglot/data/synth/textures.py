@@ -81,7 +81,7 @@ def crowns(azimuth: int, elevation: int) -> Tile:
     gx = (np.roll(height, -1, 1) - np.roll(height, 1, 1)) / 1.0
     gy = (np.roll(height, 1, 0) - np.roll(height, -1, 0)) / 1.0  # row 0 is the north
     shade = (math.sin(e) - math.cos(e) * (gx * east + gy * north)) / np.sqrt(1 + gx**2 + gy**2)
-    lit = np.ones_like(height)
+    lit = np.ones(height.shape)
     for k in range(1, 14):
         d = 0.7 * k
         shifted = np.roll(height, (round(d * north / 0.5), -round(d * east / 0.5)), (0, 1))
@@ -92,7 +92,7 @@ def crowns(azimuth: int, elevation: int) -> Tile:
     return _pyramid((v / v.mean() - 1) / 0.4, 0.5)
 
 
-CROWN_STD = 0.4
+CROWN_STD = 0.36
 
 
 def sample(tile: Tile, x0: float, y1: float, gsd: tuple[float, float], shape: tuple[int, int]) -> NDArray[np.uint8]:
@@ -109,7 +109,8 @@ def sample(tile: Tile, x0: float, y1: float, gsd: tuple[float, float], shape: tu
     if min(dx, dy) >= cell:
         columns = np.floor((x0 + (np.arange(w) + 0.5) * dx) / cell).astype(np.int64) % n
         rows = np.floor((-y1 + (np.arange(h) + 0.5) * dy) / cell).astype(np.int64) % n
-        return grid.take(rows, axis=0).take(columns, axis=1)
+        picked: NDArray[np.uint8] = grid.take(rows, axis=0).take(columns, axis=1)
+        return picked
     left, top = math.floor(x0 / cell) - 1, math.floor(-y1 / cell) - 1
     right, bottom = math.ceil((x0 + w * dx) / cell) + 2, math.ceil((-y1 + h * dy) / cell) + 2
     patch = grid.take(np.arange(top, bottom) % n, axis=0).take(np.arange(left, right) % n, axis=1)

@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from rasterio.crs import CRS
 
-from geoglot.data.synth.legend import MATERIAL, MATERIALS
+from geoglot.data.synth.legend import GREEN, MATERIAL, MATERIALS
 from geoglot.data.synth.shapes import Ring
 from geoglot.geo.grid import Grid
 
+STRAW = np.array([1.22, 1.05, 0.78, 1.15])  # dry vegetation beside its own grey
 OCCUPANCY = 4.0  # metres a cell of the map that says what is taken
 
 
@@ -76,9 +77,6 @@ class World:
     stripes: tuple[Stripes, ...]
     shallow: NDArray[np.float32] | None
     relief: NDArray[np.float32] | None
-    water: tuple[float, float, float, float]
-    lushness: float
-
     def grid(self, gsd: float, size: int | tuple[int, int], east: float = 0.0, north: float = 0.0) -> Grid:
         """A grid of `size` pixels (or height, width) of `gsd` metres, its middle `east`, `north` metres from the world's."""
         height, width = (size, size) if isinstance(size, int) else size
@@ -101,7 +99,7 @@ class Sketch:
         tint = rng.choice(np.array([[1, 1, 1, 1], [0.75, 0.9, 1.0, 1], [1.5, 1.3, 1.0, 1.4], [0.8, 1.15, 1.2, 1]]))
         self.water = base * tint * rng.uniform(0.8, 1.15)
         self.palette = np.zeros((1, 4))
-        self.lushness = float(rng.uniform(0.8, 1.1))
+        self.dryness = float(0.65 * rng.beta(1.2, 3.0))
         self._rows: list[tuple[int, int, Ring, int, NDArray[np.float64], float, float, float, int]] = []
         n = max(8, round(extent / OCCUPANCY))
         self._taken = Image.new("L", (n, n))
@@ -114,6 +112,8 @@ class Sketch:
         """Draw a ring of a material at level z; `tone` brightens its colour, `height` makes it cast a shadow."""
         index = MATERIAL[material]
         base = np.asarray(MATERIALS[index].colour if colour is None else colour, np.float64) * tone
+        if material in GREEN:
+            base = base + self.dryness * (base[:3].mean() * STRAW - base)
         self._rows.append((z, len(self._rows), ring, index, base, height, facing, shift, stripe))
 
     def rows(self, angle: float, period: float, strength: float) -> int:
@@ -195,10 +195,9 @@ class Sketch:
             stripe=np.array([r[8] for r in rows], np.uint8),
             size=size.astype(np.float32), box=box,
         )  # fmt: skip
-        water = tuple(float(v) for v in self.water)
         return World(
             seed, kind, crs, origin, self.extent, drawing, tuple(self.things), tuple(self.zones),
-            tuple(self.stripes), self._shallow(), self.relief, (water[0], water[1], water[2], water[3]), self.lushness,
+            tuple(self.stripes), self._shallow(), self.relief,
         )  # fmt: skip
 
 

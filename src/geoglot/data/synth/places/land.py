@@ -10,14 +10,14 @@ from geoglot.data.synth.shapes import Ring, blob, disc, inset, place, rect, resa
 from geoglot.data.synth.world import Sketch
 
 CROPS = {
-    "green": ((72, 98, 54, 205), 4.0),
-    "lush": ((88, 120, 62, 215), 2.0),
+    "green": ((74, 92, 58, 205), 4.0),
+    "lush": ((86, 110, 64, 215), 2.0),
     "young": ((112, 122, 80, 175), 2.0),
     "ripe": ((172, 154, 110, 165), 2.0),
     "stubble": ((158, 144, 114, 152), 1.5),
     "ploughed": ((122, 101, 80, 108), 2.0),
     "dry": ((146, 128, 100, 135), 1.5),
-    "meadow": ((96, 112, 70, 185), 3.0),
+    "meadow": ((94, 107, 72, 185), 3.0),
 }
 
 
@@ -74,7 +74,7 @@ def tree(s: Sketch, x: float, y: float, radius: float, z: int = 45) -> None:
     """Draw one tree with its shadow and a sunlit side."""
     tone = float(np.exp(s.rng.normal() * 0.16))
     s.add(z, disc(x, y, radius, 9), "tree", tone=0.86 * tone, height=radius * 1.9)
-    s.add(z, disc(x, y, radius * 0.7, 8), "tree", (80, 98, 60, 175), tone=tone, shift=-radius * 0.28)
+    s.add(z, disc(x, y, radius * 0.7, 8), "tree", (70, 88, 56, 170), tone=tone, shift=-radius * 0.28)
 
 
 def pivots(s: Sketch, count: int) -> None:
@@ -115,7 +115,7 @@ def forest(s: Sketch, clearings: int = 6) -> None:
     s.add(0, rect(0, 0, s.extent * 1.5, s.extent * 1.5), "forest", tone=float(tones[0]))
     for _ in range(int(rng.integers(4, 12))):
         x, y = rng.uniform(-s.half, s.half, 2)
-        colour = np.array((62, 80, 52, 150)) * np.exp(rng.normal(size=4) * 0.025) * rng.choice(tones)
+        colour = np.array((50, 66, 46, 140)) * np.exp(rng.normal(size=4) * 0.025) * rng.choice(tones)
         s.add(1, blob(rng, x, y, float(rng.uniform(0.05, 0.22)) * s.extent, 0.5), "forest", colour)
     for _ in range(clearings):
         x, y = rng.uniform(-s.half, s.half, 2)
@@ -123,7 +123,7 @@ def forest(s: Sketch, clearings: int = 6) -> None:
         s.add(12, blob(rng, x, y, float(rng.uniform(20, 110)), 0.4), material, tone=rng.uniform(0.85, 1.05))
     for _ in range(int(rng.integers(1, 4))):
         a, b = crossing(s)
-        s.add(13, ribbon(wander(rng, a, b, s.extent * 0.06), 4.5), "track")
+        s.add(13, ribbon(smooth(wander(rng, a, b, s.extent * 0.06)), 4.5), "track")
 
 
 def bare(s: Sketch, desert: bool = False) -> None:
@@ -137,7 +137,7 @@ def bare(s: Sketch, desert: bool = False) -> None:
         s.add(1, ring, "sand" if desert else "shrub", base * np.exp(rng.normal() * 0.07))
     for _ in range(int(rng.integers(2, 6))):
         a, b = crossing(s)
-        s.add(2, ribbon(wander(rng, a, b, s.extent * 0.1), float(rng.uniform(5, 18))), "soil", base * 1.12)
+        s.add(2, ribbon(smooth(wander(rng, a, b, s.extent * 0.1)), float(rng.uniform(5, 18))), "soil", base * 1.12)
 
 
 def crossing(s: Sketch) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -184,6 +184,16 @@ def lake(s: Sketch, x: float, y: float, radius: float) -> Ring:
     return ring
 
 
+def surf(s: Sketch, line: Ring, width: float) -> None:
+    """Draw a broken line of breaking waves."""
+    points, _ = resample(line, 6.0)
+    swell = np.convolve(s.rng.normal(size=len(points) + 8), np.ones(9) / 3, "valid")
+    widths = np.maximum(width * (0.7 + 0.6 * swell), 0.0)
+    pale = 0.5 * (s.water + np.array((225, 228, 226, 90)))
+    s.add(21, ribbon(points, widths * 1.6), "water", 0.6 * s.water + 0.4 * pale)
+    s.add(21, ribbon(points, widths), "water", pale * 1.15)
+
+
 def coast(s: Sketch, beach: bool = True) -> tuple[Ring, float]:
     """Flood one side of the place; return the shore line and the direction out to sea (radians)."""
     rng = s.rng
@@ -200,5 +210,6 @@ def coast(s: Sketch, beach: bool = True) -> tuple[Ring, float]:
     s.flood(20, sea)
     s.zone("sea", sea)
     if beach:
-        s.add(21, ribbon(line + toward * 7, rng.uniform(0, 6, len(line))), "water", (200, 208, 208, 60))
+        for off in (4.0, 9.0, 18.0)[: int(rng.integers(1, 4))]:
+            surf(s, smooth(line, 1) + toward * off, 5.0 / (1 + off / 9))
     return line, out

@@ -51,7 +51,7 @@ def hall(s: Sketch, ring: Ring, label: str = "building", height: float | None = 
         p = centre + (t - centre) * 0.9
         size = float(rng.uniform(1.2, 3.5))
         angle = math.atan2(*(ring[1] - ring[0])[::-1])
-        s.add(52, rect(*p, size, size * 0.8, angle), "roof", colour * rng.uniform(0.75, 1.2), height=1.5)
+        s.add(52, rect(float(p[0]), float(p[1]), size, size * 0.8, angle), "roof", colour * rng.uniform(0.75, 1.2), height=1.5)
     s.thing(label, ring)
 
 

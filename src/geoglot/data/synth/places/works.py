@@ -90,10 +90,13 @@ def harbour(s: Sketch, line: Ring, out: float) -> None:
         s.fill(25, pier, "concrete")
         _quay(s, x, y, out, edge + reach / 2, v, reach, wide)
     for v in np.arange(-long / 2 + 60, long / 2 - 40, 115.0):
-        for u in (-deep * 0.75, -deep * 0.25):
-            if rng.random() < 0.85:
-                p = place([(u, v)], x, y, out)[0]
-                hall(s, rect(float(p[0]), float(p[1]), 85, deep * 0.3, along), "industrial building")
+        for u in (-deep * 0.75, -deep * 0.22, deep * 0.15):
+            p = place([(u, v)], x, y, out)[0]
+            if rng.random() < (0.6 if u < 0 else 0.0):
+                hall(s, rect(float(p[0]), float(p[1]), rng.uniform(60, 100), deep * 0.28, along), "industrial building")
+            elif rng.random() < 0.75:
+                corner = place([(-50, -deep * 0.12)], float(p[0]), float(p[1]), along)[0]
+                stacks(s, float(corner[0]), float(corner[1]), 100, deep * 0.24, along)
     street(s, place([(-deep * 0.5, -long / 2), (-deep * 0.5, long / 2)], x, y, out), 9)
     p = place([(edge, long / 2 + 110)], x, y, out)[0]
     q = place([(edge - 40, long / 2 + 110)], x, y, out)[0]
@@ -109,6 +112,30 @@ def harbour(s: Sketch, line: Ring, out: float) -> None:
     s.reserve(land)
 
 
+def stacks(s: Sketch, x: float, y: float, long: float, wide: float, angle: float) -> None:
+    """Draw stacks of shipping containers in rows along the angle, from a corner."""
+    rng = s.rng
+    for row in np.arange(0, max(wide, 3.0), 8.5):
+        for u in np.arange(0, long - 13, 13.2):
+            if rng.random() < 0.3:
+                continue
+            height = 2.6 * float(rng.integers(1, 5))
+            for k in range(int(rng.integers(1, 4))):
+                p = place([(u + 6.1, row + 2.5 * k)], x, y, angle)[0]
+                colour = FLAT[int(rng.integers(len(FLAT)))] * rng.uniform(0.5, 0.95)
+                s.add(45, rect(float(p[0]), float(p[1]), 12.2, 2.4, angle), "yard", colour, height=height)
+
+
+def crane(s: Sketch, x: float, y: float, angle: float) -> None:
+    """Draw a quay crane: two legs and a boom over the water."""
+    colour = np.array([(178, 96, 60, 120), (86, 110, 150, 100), (190, 188, 182, 160)])[s.rng.integers(3)]
+    c, d = math.cos(angle), math.sin(angle)
+    s.add(66, rect(x + 14 * c, y + 14 * d, 62, 2.6, angle), "yard", colour, height=24)
+    for side in (-7.0, 7.0):
+        s.add(65, rect(x - side * d, y + side * c, 18, 1.8, angle), "yard", colour, height=18)
+    s.add(67, rect(x - 8 * c, y - 8 * d, 9, 7, angle), "yard", colour * 1.1, height=26)
+
+
 def _quay(s: Sketch, x: float, y: float, out: float, u: float, v: float, reach: float, wide: float) -> None:
     """Moor ships on both sides of a pier, stack boxes and put a shed on it."""
     rng = s.rng
@@ -122,11 +149,11 @@ def _quay(s: Sketch, x: float, y: float, out: float, u: float, v: float, reach: 
             if rng.random() < 0.85 and s.wet([p])[0]:
                 ship(s, float(p[0]), float(p[1]), long, out + (math.pi if rng.random() < 0.5 else 0))
             at += long + rng.uniform(8, 25)
-        for w in np.arange(u - reach / 2 + 10, u + reach / 2 - 10, 14.0):
-            if rng.random() < 0.5:
-                p = place([(w, v + side * wide * 0.33)], x, y, out)[0]
-                colour = FLAT[int(rng.integers(len(FLAT)))] * rng.uniform(0.6, 1.0)
-                s.add(45, rect(float(p[0]), float(p[1]), 12.2, 5.0, out), "yard", colour, height=5)
+        p = place([(u - reach * 0.45, v + side * wide * 0.3)], x, y, out)[0]
+        stacks(s, float(p[0]), float(p[1]), reach * 0.85, wide * 0.12, out)
+        for w in rng.uniform(u - reach * 0.4, u + reach * 0.4, int(rng.integers(1, 4))):
+            p = place([(w, v + side * wide * 0.42)], x, y, out)[0]
+            crane(s, float(p[0]), float(p[1]), out + side * math.pi / 2)
 
 
 def tank(s: Sketch, x: float, y: float, radius: float) -> None:
