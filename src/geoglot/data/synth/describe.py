@@ -121,7 +121,8 @@ class Teller:
 
     def sayings(self) -> list[Saying]:
         """Tell what stands out: objects in their places first, then the cover, most telling first."""
-        return self._objects() + self._built() + self._land()
+        lone = [say(h[0], "town", True)] if self.use("town") <= 0.12 and (h := self.things("house", 2)) else []
+        return self._objects() + self._built() + self._land() + lone
 
     def _objects(self) -> list[Saying]:
         out, water, near = [], self.water(), self.pick(("by", "next to", "near", "beside"))
@@ -159,8 +160,6 @@ class Teller:
             place = self.pick(TOWN)
             text = self.pick((f"{houses[0]} in {place}", f"{place} with houses", place, houses[0]))
             out.append(say(text, "town", text.startswith(houses[0])))
-        elif houses:
-            out.append(say(houses[0], "town", True))
         return out
 
     def _land(self) -> list[Saying]:

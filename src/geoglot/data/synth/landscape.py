@@ -141,6 +141,30 @@ def lakes(s: Sketch) -> None:
     _open_country(s, 2.5)
 
 
+def woods(s: Sketch) -> None:
+    """A lake in closed forest."""
+    land.forest(s, int(s.rng.integers(2, 8)))
+    land.lake(s, *_spot(s, 0.3), float(s.rng.uniform(0.16, 0.22)) * s.extent)
+    land.lake(s, *_spot(s, 0.9), float(s.rng.uniform(0.04, 0.1)) * s.extent)
+
+
+def country(s: Sketch) -> None:
+    """A wide stretch of country: a river, villages and a town, woods, lakes and roads."""
+    rng = s.rng
+    land.river(s, float(rng.uniform(80, 160)))
+    for _ in range(3):
+        land.lake(s, *_spot(s, 0.9), float(rng.uniform(0.01, 0.03)) * s.extent)
+    for _ in range(3):
+        _road(s, 12.0)
+    town.town(s, _spot(s, 0.3), min(0.25 * s.extent, 2600.0), 0.6, 0.1)
+    for _ in range(5):
+        town.town(s, _spot(s, 0.9), float(rng.uniform(400, 900)), 0.35, 0.05)
+    for _ in range(int(rng.integers(4, 9))):
+        x, y = _spot(s, 0.95)
+        land.wood(s, x, y, float(rng.uniform(0.02, 0.09)) * s.extent)
+    _open_country(s, 0.4, 45000)
+
+
 def beach(s: Sketch) -> None:
     """A sandy coast."""
     land.coast(s, beach=True)
@@ -179,7 +203,7 @@ def _hills(s: Sketch, strength: float) -> None:
 
 KINDS: dict[str, Callable[[Sketch], None]] = {
     f.__name__: f
-    for f in (harbour, tankfarm, river, farmland, houses, airfield, forest, lakes, beach, desert, hills)
+    for f in (harbour, tankfarm, river, farmland, houses, airfield, forest, woods, lakes, country, beach, desert, hills)
 }
 
 

@@ -42,7 +42,7 @@ def look(seed: int) -> Look:
     """Return the circumstances of a picture for a seed: late morning sun, some haze, a sensor's colour balance."""
     rng = np.random.default_rng([seed, 7])
     sun = Sun(float(rng.uniform(125, 215)), float(rng.uniform(34, 60)))
-    gain = 1.07 + rng.normal(size=4) * np.array([0.05, 0.04, 0.05, 0.06])
+    gain = 1.07 + rng.normal(size=4) * np.array([0.035, 0.03, 0.035, 0.05])
     return Look(
         sun, float(rng.uniform(0.02, 0.16)), tuple(float(g) for g in gain), float(rng.uniform(1.0, 2.6)),  # type: ignore[arg-type]
         float(rng.uniform(0.85, 1.12)), float(rng.uniform(0.6, 1.0)),

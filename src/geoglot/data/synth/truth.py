@@ -9,10 +9,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from shapely import get_coordinates
+from shapely.geometry.base import BaseGeometry
 
 from geoglot.core.errors import InputError
 from geoglot.data.synth.legend import CLASSES
 from geoglot.data.synth.shapes import Ring
+from geoglot.geo.footprint import transformer
 from geoglot.geo.grid import Window
 from geoglot.geo.raster import Raster
 
@@ -21,7 +24,7 @@ USE_STEP = 4  # pixels a cell of the map of uses
 
 @dataclass(frozen=True)
 class Labelled:
-    """An object or area in a picture: label, polygon (N, 2) of x, y in pixel edges, upright box x0, y0, x1, y1 cut at the frame."""
+    """An object or area in a picture: label, polygon (N, 2) and upright box x0, y0, x1, y1 in pixel edges, the box cut at the frame."""
 
     label: str
     polygon: Ring
@@ -105,6 +108,19 @@ class Rendered:
             self.gsd,
             max(height, width) * self.gsd,
         )
+
+    def window_of(self, footprint: BaseGeometry) -> Window | None:
+        """Return the smallest window around a footprint in longitude and latitude, cut at the frame; None if they are apart."""
+        grid = self.raster.grid
+        if grid is None or footprint.is_empty:
+            return None
+        lonlat = get_coordinates(footprint)
+        x, y = transformer("EPSG:4326", grid.crs.to_wkt()).transform(lonlat[:, 0], lonlat[:, 1])
+        col, row = ~grid.transform * (np.asarray(x), np.asarray(y))
+        h, w = self.cover.shape
+        top, left = max(0, round(float(row.min()))), max(0, round(float(col.min())))
+        bottom, right = min(h, round(float(row.max()))), min(w, round(float(col.max())))
+        return (top, left, bottom - top, right - left) if bottom > top and right > left else None
 
     def _near_water(self, objects: list[Labelled], part: NDArray[np.uint8], row: int, col: int) -> frozenset[str]:
         step = max(1, int(20 / self.gsd))

@@ -70,12 +70,15 @@ def parking(s: Sketch, x: float, y: float, length: float, width: float, angle: f
     """Draw a car park with rows of bays."""
     s.add(36, rect(x, y, length, width, angle), "yard", (112, 112, 110, 104))
     s.reserve(rect(x, y, length, width, angle))
-    for v in np.arange(-width / 2 + 4, width / 2 - 2, 8.2):
-        for u in np.arange(-length / 2 + 2, length / 2 - 2, 2.8):
+    for row in range(int(width / 8.2)):
+        v = -width / 2 + 3 + 16.4 * (row // 2) + (row % 2) * 5.2  # pairs of rows, a lane between the pairs
+        if v > width / 2 - 2:
+            break
+        for u in np.arange(-length / 2 + 2, length / 2 - 2, 2.7):
             if s.rng.random() < full:
                 p = place([(u, v)], x, y, angle)[0]
                 car(s, float(p[0]), float(p[1]), angle + math.pi / 2)
-            edge = place([(u - 1.4, v)], x, y, angle)[0]
+            edge = place([(u - 1.35, v)], x, y, angle)[0]
             s.add(37, rect(float(edge[0]), float(edge[1]), 0.15, 4.8, angle), "marking", (190, 190, 186, 170))
 
 
