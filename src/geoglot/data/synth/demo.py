@@ -20,7 +20,7 @@ from geoglot.geo.write import write_geotiff
 
 @dataclass(frozen=True)
 class Plan:
-    """One scene of the demo: name, kind of place, metres a pixel, pixels a side, date, longitude and latitude, things it must hold."""
+    """One scene of the demo; gsd in metres, size in pixels a side, `must` the number of things it holds at least."""
 
     name: str
     kind: str

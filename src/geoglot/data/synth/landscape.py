@@ -86,7 +86,7 @@ def tankfarm(s: Sketch) -> None:
 
 def river(s: Sketch) -> None:
     """Fields along a river, with a bridge and a village."""
-    land.river(s, float(s.rng.uniform(25, 120)))
+    land.river(s, float(s.rng.uniform(35, 150)))
     for _ in range(int(s.rng.integers(1, 3))):
         _road(s)
     town.town(s, _spot(s, 0.6), s.extent * 0.22, 0.35, 0.0)

@@ -45,7 +45,7 @@ def blob(rng: np.random.Generator, x: float, y: float, radius: float, rough: flo
     t = np.arange(count) * (2 * math.pi / count)
     r = np.zeros(count)
     for k in range(2, 20):
-        r += rng.normal() / k**1.25 * np.cos(k * t + rng.uniform(0, 2 * math.pi))
+        r += rng.normal() / k**1.4 * np.cos(k * t + rng.uniform(0, 2 * math.pi))
     stretch = rng.uniform(0.75, 1.3)
     r = radius * np.exp(np.clip(rough * r, -1.2, 1.2))
     return place(np.stack([r * np.cos(t) * stretch, r * np.sin(t) / stretch], 1), x, y, rng.uniform(0, math.pi))

@@ -24,7 +24,7 @@ USE_STEP = 4  # pixels a cell of the map of uses
 
 @dataclass(frozen=True)
 class Labelled:
-    """An object or area in a picture: label, polygon (N, 2) and upright box x0, y0, x1, y1 in pixel edges, the box cut at the frame."""
+    """An object or area in a picture, in pixel edges: polygon (N, 2), upright box x0, y0, x1, y1 cut at the frame."""
 
     label: str
     polygon: Ring

@@ -104,6 +104,7 @@ class Sketch:
         n = max(8, round(extent / OCCUPANCY))
         self._taken = Image.new("L", (n, n))
         self._wet = Image.new("L", (n, n))
+        self._seen: dict[int, NDArray[np.uint8]] = {}  # copies of the two maps, until they are drawn on again
 
     def add(
         self, z: int, ring: Ring, material: str, colour: ArrayLike | None = None, *, tone: float = 1.0,
@@ -138,6 +139,7 @@ class Sketch:
 
     def _mark(self, image: Image.Image, ring: Ring, value: int) -> None:
         ImageDraw.Draw(image).polygon((self._cells(ring) - 0.5).ravel().tolist(), fill=value)
+        self._seen.pop(id(image), None)
 
     def reserve(self, ring: Ring) -> None:
         """Mark the ground under a ring as taken."""
@@ -158,7 +160,10 @@ class Sketch:
         c = np.floor(self._cells(points)).astype(int)
         inside = ((c >= 0) & (c < n)).all(axis=1)
         c = np.clip(c, 0, n - 1)
-        return np.asarray((np.asarray(image)[c[:, 1], c[:, 0]] > 0) & inside)
+        cells = self._seen.get(id(image))
+        if cells is None:
+            cells = self._seen[id(image)] = np.asarray(image)
+        return np.asarray((cells[c[:, 1], c[:, 0]] > 0) & inside)
 
     def taken(self, points: ArrayLike) -> NDArray[np.bool_]:
         """Tell which points lie on ground that is taken or under water."""

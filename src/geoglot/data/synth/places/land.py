@@ -64,10 +64,11 @@ def hedge(s: Sketch, a: Ring, b: Ring) -> None:
     """Draw a row of bushes and trees between two points."""
     length = float(np.hypot(*(b - a)))
     gap = float(s.rng.uniform(5, 12))
-    for t in np.arange(gap / 2, length, gap):
-        p = a + (b - a) * (t / length) + s.rng.normal(size=2) * 0.8
-        if s.rng.random() < 0.75 and not s.taken(p)[0]:
-            tree(s, float(p[0]), float(p[1]), float(s.rng.uniform(2.0, 4.6)), z=6)
+    at = np.arange(gap / 2, length, gap)[:, None] / length
+    points = a + (b - a) * at + s.rng.normal(size=(len(at), 2)) * 0.8
+    kept = points[(s.rng.random(len(at)) < 0.75) & ~s.taken(points)]
+    for p, r in zip(kept.tolist(), s.rng.uniform(2.0, 4.6, len(kept)).tolist(), strict=True):
+        tree(s, p[0], p[1], r, z=6)
 
 
 def tree(s: Sketch, x: float, y: float, radius: float, z: int = 45) -> None:
@@ -143,7 +144,7 @@ def bare(s: Sketch, desert: bool = False) -> None:
 def crossing(s: Sketch) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return two points beyond opposite sides of the place."""
     a = s.rng.uniform(0, 2 * math.pi)
-    b = a + math.pi + s.rng.normal() * 0.35
+    b = a + math.pi + s.rng.normal() * 0.2
     r = s.half * 1.5
     return (r * math.cos(a), r * math.sin(a)), (r * math.cos(b), r * math.sin(b))
 
@@ -176,7 +177,7 @@ def _normal(line: Ring, p: Ring) -> Ring:
 
 def lake(s: Sketch, x: float, y: float, radius: float) -> Ring:
     """Draw a lake with a reedy shore; return its outline."""
-    ring = blob(s.rng, x, y, radius, 0.45, 160)
+    ring = blob(s.rng, x, y, radius, 0.3, 200)
     s.add(18, place(ring - (x, y), x, y) * 1.0 + (ring - (x, y)) * (12 / radius), "grass", tone=0.85)
     s.add(19, ring + (ring - (x, y)) * (4 / radius), "soil", tone=0.95)
     s.flood(20, ring)
