@@ -1,0 +1,79 @@
+"""What the ground is made of: land cover classes, materials and their look in four bands.
+
+Values are display counts 0-255 of well exposed aerial imagery (near infrared: 255 stands for a reflectance of 0.5),
+set after the percentiles of real chips.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+BANDS = ("red", "green", "blue", "nir")
+
+CLASSES = (
+    "bare", "grass", "crops", "forest", "water", "road", "building", "tank", "ship", "airplane",
+    "paved", "runway", "sand", "pier", "vehicle",
+)  # fmt: skip
+CLASS = {name: index for index, name in enumerate(CLASSES)}
+
+
+@dataclass(frozen=True)
+class Material:
+    """A surface: its land cover class, colour (red, green, blue, nir) and how much the textures show on it.
+
+    fine, mid: standard deviation of metre-scale and of hundred-metre-scale brightness, as a fraction.
+    """
+
+    name: str
+    cover: str
+    colour: tuple[float, float, float, float]
+    fine: float
+    mid: float
+
+
+MATERIALS = (
+    Material("soil", "bare", (150, 130, 108, 150), 0.07, 0.10),
+    Material("grass", "grass", (90, 101, 68, 165), 0.06, 0.10),
+    Material("crop", "crops", (84, 106, 66, 180), 0.045, 0.08),
+    Material("forest", "forest", (50, 66, 46, 140), 0.04, 0.14),
+    Material("water", "water", (48, 68, 70, 14), 0.03, 0.05),
+    Material("asphalt", "road", (104, 104, 101, 98), 0.03, 0.05),
+    Material("track", "road", (168, 154, 130, 160), 0.06, 0.05),
+    Material("roof", "building", (140, 130, 122, 130), 0.035, 0.02),
+    Material("tank", "tank", (214, 213, 207, 190), 0.02, 0.0),
+    Material("ship", "ship", (170, 165, 160, 140), 0.04, 0.0),
+    Material("airplane", "airplane", (226, 227, 228, 200), 0.02, 0.0),
+    Material("concrete", "paved", (163, 159, 151, 158), 0.028, 0.06),
+    Material("runway", "runway", (112, 112, 109, 108), 0.03, 0.05),
+    Material("sand", "sand", (206, 188, 156, 198), 0.05, 0.06),
+    Material("pier", "pier", (158, 152, 142, 150), 0.06, 0.0),
+    Material("vehicle", "vehicle", (150, 150, 150, 130), 0.0, 0.0),
+    Material("tree", "forest", (48, 63, 42, 135), 0.14, 0.06),
+    Material("garden", "grass", (98, 104, 74, 150), 0.13, 0.10),
+    Material("marking", "paved", (225, 224, 218, 205), 0.02, 0.0),
+    Material("yard", "paved", (136, 131, 122, 132), 0.06, 0.09),
+    Material("shrub", "bare", (132, 116, 88, 140), 0.12, 0.12),
+    Material("runway_paint", "runway", (218, 217, 212, 200), 0.03, 0.0),
+    Material("road_paint", "road", (196, 194, 186, 180), 0.03, 0.0),
+)
+GREEN = frozenset({"grass", "crop", "forest", "tree", "garden"})  # what turns yellow where it is dry
+MATERIAL = {material.name: index for index, material in enumerate(MATERIALS)}
+
+
+def cover_of() -> NDArray[np.uint8]:
+    """Return the table from material index to class index, (256,)."""
+    table = np.zeros(256, np.uint8)
+    for index, material in enumerate(MATERIALS):
+        table[index] = CLASS[material.cover]
+    return table
+
+
+def amplitude(which: str) -> NDArray[np.float32]:
+    """Return the table from material index to texture strength ("fine" or "mid"), (256,)."""
+    table = np.zeros(256, np.float32)
+    for index, material in enumerate(MATERIALS):
+        table[index] = getattr(material, which)
+    return table

@@ -1,0 +1,197 @@
+"""A place to a raster: painted, textured, lit, hazed, averaged over each pixel, with its exact truth."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.warp import reproject, transform_bounds
+from rasterio.warp import transform as transform_coords
+
+from geoglot.core.errors import InputError
+from geoglot.data.synth import textures
+from geoglot.data.synth.legend import BANDS, MATERIAL, amplitude, cover_of
+from geoglot.data.synth.paint import Frame, Layers, Sun, paint
+from geoglot.data.synth.truth import Labelled, Rendered
+from geoglot.data.synth.world import Thing, World
+from geoglot.geo.grid import Grid
+from geoglot.geo.raster import Raster
+from geoglot.geo.sensors import band
+
+BLOCK = 512
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a picture was taken: sun, haze (0-1), colour gains and offset (red, green, blue, nir), noise in counts."""
+
+    sun: Sun
+    haze: float
+    gain: tuple[float, float, float, float]
+    noise: float
+    contrast: float
+    saturation: float
+
+
+def look(seed: int) -> Look:
+    """Return the circumstances of a picture for a seed: late morning sun, some haze, a sensor's colour balance."""
+    rng = np.random.default_rng([seed, 7])
+    sun = Sun(float(rng.uniform(125, 215)), float(rng.uniform(34, 60)))
+    gain = 1.07 + rng.normal(size=4) * np.array([0.035, 0.03, 0.035, 0.05])
+    return Look(
+        sun, float(rng.uniform(0.02, 0.16)), tuple(float(g) for g in gain), float(rng.uniform(1.0, 2.6)),  # type: ignore[arg-type]
+        float(rng.uniform(0.85, 1.12)), float(rng.uniform(0.6, 1.0)),
+    )  # fmt: skip
+
+
+def _brightness(world: World, layers: Layers, x0: float, y1: float, gsd: tuple[float, float],
+                sun: Sun) -> NDArray[np.float32]:  # fmt: skip
+    """Return the textures' factor on each pixel, (H, W)."""
+    m = layers.material
+    shape = m.shape
+    grain = textures.sample(textures.noise("grain"), x0, y1, gsd, shape)
+    mottle = textures.sample(textures.noise("mottle"), x0, y1, gsd, shape)
+    centred = ((np.arange(256) - 128) / textures.SCALE).astype(np.float32)
+    factor = amplitude("fine").take(m) * centred.take(grain)
+    factor += amplitude("mid").take(m) * centred.take(mottle)
+    woods = m == MATERIAL["forest"]
+    if woods.any():
+        tile = textures.crowns(round(sun.azimuth), round(sun.elevation))
+        crown = textures.sample(tile, x0, y1, gsd, shape)
+        other = textures.sample(tile, x0 * 0.937 + 71.3, y1 * 0.937 + 29.1, (gsd[0] * 0.937, gsd[1] * 0.937), shape)
+        crown = np.where(mottle > 128, crown, other)
+        factor += woods * (centred * np.float32(textures.CROWN_STD)).take(crown)
+    if layers.stripe is not None:
+        factor += _stripes(world, layers.stripe, x0, y1, gsd) * (m == MATERIAL["crop"])
+    if world.relief is not None:
+        slope = textures.field(world.relief, world.extent, x0, y1, gsd, shape)
+        factor += slope * (m != MATERIAL["water"])
+    factor += 1
+    np.clip(factor, 0.2, 2.2, out=factor)
+    return factor
+
+
+def _stripes(world: World, number: NDArray[np.uint8], x0: float, y1: float,
+             gsd: tuple[float, float]) -> NDArray[np.float32]:  # fmt: skip
+    """Return the brightness of crop rows: a wave across each field, in whole turns of 256."""
+    h, w = number.shape
+    table = np.zeros((3, 256), np.float32)
+    pixel = min(gsd)
+    for index, s in enumerate(world.stripes):
+        fade = min(max((s.period / pixel - 2.0) / 2.0, 0.0), 1.0)
+        table[:, index] = 256 / s.period * math.cos(s.angle), 256 / s.period * math.sin(s.angle), s.strength * fade
+    x = (x0 + (np.arange(w, dtype=np.float32) + 0.5) * gsd[0]).astype(np.float32)
+    y = (y1 - (np.arange(h, dtype=np.float32) + 0.5) * gsd[1]).astype(np.float32)
+    phase = table[0].take(number) * x[None, :] + table[1].take(number) * y[:, None]
+    wave = np.sin(np.arange(256) * (2 * math.pi / 256)).astype(np.float32)
+    value: NDArray[np.float32] = wave.take(phase.astype(np.int32) & 255) * table[2].take(number)
+    return value
+
+
+SHADE = np.array([0.62, 0.55, 0.45, 0.70], np.float32)  # what a full shadow takes away
+HAZE = np.array([150.0, 160.0, 172.0, 120.0], np.float32)
+SHALLOW = np.array([34.0, 38.0, 22.0, 4.0], np.float32)
+
+
+def _block(world: World, x0: float, y1: float, gsd: tuple[float, float], shape: tuple[int, int], channels: list[int],
+           style: Look, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:  # fmt: skip
+    fine = 2 if min(gsd) <= 2.0 else 3 if min(gsd) <= 6.0 else 4
+    layers = paint(world, Frame(x0, y1, gsd, shape), fine, style.sun, style.saturation)
+    factor = _brightness(world, layers, x0, y1, gsd, style.sun)
+    shallow = None
+    if world.shallow is not None and (layers.material == MATERIAL["water"]).any():
+        shallow = textures.field(world.shallow, world.extent, x0, y1, gsd, shape)
+        shallow = shallow * (layers.material == MATERIAL["water"])
+    out = np.empty((len(channels), *shape), np.uint8)
+    clear = 1 - style.haze
+    normal = np.clip(np.rint(np.random.default_rng(5).normal(size=256) * style.noise * 4), -120, 120) / 4
+    spread = normal.astype(np.float32)
+    for k, c in enumerate(channels):
+        v = layers.colour[..., c].astype(np.float32)
+        if shallow is not None:
+            v += shallow * SHALLOW[c]
+        v *= factor
+        if layers.shadow is not None:
+            v *= (1 - SHADE[c] / 255 * np.arange(256, dtype=np.float32)).take(layers.shadow)
+        haze = style.haze * (0.25 if c == 3 else 1.0)
+        gain = style.gain[c] * (1 - haze) / clear * clear * style.contrast
+        v *= gain
+        v += haze * HAZE[c] + 100 * (1 - style.contrast) * (c != 3)
+        v += spread.take(np.frombuffer(rng.bytes(v.size), np.uint8)).reshape(shape)
+        np.clip(v, 0, 255, out=v)
+        out[k] = v
+    return out, cover_of().take(layers.material)
+
+
+def _objects(things: tuple[Thing, ...], world: World, grid: Grid, partly: bool) -> tuple[Labelled, ...]:
+    """Return the things whose middle lies in the frame (or any part of them, if `partly`), in its pixels."""
+    h, w = grid.shape
+    if not things:
+        return ()
+    points = np.concatenate([thing.ring for thing in things]) + world.origin
+    if grid.crs != world.crs:
+        xs, ys = transform_coords(world.crs, grid.crs, points[:, 0], points[:, 1])
+        points = np.stack([xs, ys], 1)
+    t = ~grid.transform
+    pixels = points @ np.array([[t.a, t.d], [t.b, t.e]]) + (t.c, t.f)
+    out = []
+    ends = np.cumsum([len(thing.ring) for thing in things])
+    for thing, p in zip(things, np.split(pixels, ends[:-1]), strict=True):
+        a, b = p.min(axis=0), p.max(axis=0)
+        x, y = (a + b) / 2
+        if (0 <= x < w and 0 <= y < h) or (partly and a[0] < w and a[1] < h and b[0] > 0 and b[1] > 0):
+            c, e = np.clip(a, 0, (w, h)), np.clip(b, 0, (w, h))
+            out.append(Labelled(thing.label, p, (float(c[0]), float(c[1]), float(e[0]), float(e[1]))))
+    return tuple(out)
+
+
+def render(world: World, grid: Grid, bands: tuple[str, ...] = ("red", "green", "blue"), seed: int = 0,
+           time: datetime | None = None) -> Rendered:  # fmt: skip
+    """Render a place on a grid; the seed settles sun, haze, colour balance and noise, not the place.
+
+    On a grid in another CRS than the world's, or a rotated one, the picture is warped from the world's own.
+    """
+    unknown = [name for name in bands if name not in BANDS]
+    if unknown or not bands:
+        raise InputError(f"The renderer knows the bands {', '.join(BANDS)}, not {', '.join(unknown) or 'none'}.")
+    if grid.crs != world.crs or grid.rotated:
+        return _warped(world, grid, bands, seed, time)
+    h, w = grid.shape
+    t = grid.transform
+    x0, y1, step = t.c - world.origin[0], t.f - world.origin[1], (t.a, -t.e)
+    style = look(seed)
+    channels = [BANDS.index(name) for name in bands]
+    data = np.empty((len(channels), h, w), np.uint8)
+    cover = np.empty((h, w), np.uint8)
+    for top in range(0, h, BLOCK):
+        for left in range(0, w, BLOCK):
+            shape = (min(BLOCK, h - top), min(BLOCK, w - left))
+            rng = np.random.default_rng([seed, top, left])
+            place = (slice(top, top + shape[0]), slice(left, left + shape[1]))
+            values, classes = _block(world, x0 + left * step[0], y1 - top * step[1], step, shape, channels, style, rng)
+            data[:, place[0], place[1]] = values
+            cover[place] = classes
+    raster = Raster(data, np.ones((h, w), bool), grid, tuple(band(name) for name in bands), time)
+    things = _objects(world.things, world, grid, False)
+    return Rendered(raster, cover, things, _objects(world.zones, world, grid, True), world.kind, grid.gsd)
+
+
+def _warped(world: World, grid: Grid, bands: tuple[str, ...], seed: int, time: datetime | None) -> Rendered:
+    left, bottom, right, top = transform_bounds(grid.crs, world.crs, *grid.bounds)
+    step = grid.gsd
+    shape = (math.ceil((top - bottom) / step) + 2, math.ceil((right - left) / step) + 2)
+    own = Grid(world.crs, Affine(step, 0, left - step, 0, -step, top + step), shape)
+    flat = render(world, own, bands, seed, time)
+    data = np.empty((len(bands), *grid.shape), np.uint8)
+    cover = np.empty(grid.shape, np.uint8)
+    frame = {"src_transform": own.transform, "src_crs": own.crs, "dst_transform": grid.transform, "dst_crs": grid.crs}
+    reproject(flat.raster.data, data, resampling=Resampling.bilinear, **frame)
+    reproject(flat.cover, cover, resampling=Resampling.nearest, **frame)
+    raster = Raster(data, np.ones(grid.shape, bool), grid, flat.raster.bands, time)
+    things = _objects(world.things, world, grid, False)
+    return Rendered(raster, cover, things, _objects(world.zones, world, grid, True), world.kind, step)

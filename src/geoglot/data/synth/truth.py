@@ -1,0 +1,137 @@
+"""What a rendered scene holds: its raster, its land cover, its objects and areas of use, and counts over any window."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from shapely import get_coordinates
+from shapely.geometry.base import BaseGeometry
+
+from geoglot.core.errors import InputError
+from geoglot.data.synth.legend import CLASSES
+from geoglot.data.synth.shapes import Ring
+from geoglot.geo.footprint import transformer
+from geoglot.geo.grid import Window
+from geoglot.geo.raster import Raster
+
+USE_STEP = 4  # pixels a cell of the map of uses
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An object or area in a picture, in pixel edges: polygon (N, 2), upright box x0, y0, x1, y1 cut at the frame."""
+
+    label: str
+    polygon: Ring
+    box: tuple[float, float, float, float]
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Middle of the whole polygon's box, x, y in pixels."""
+        a, b = self.polygon.min(axis=0), self.polygon.max(axis=0)
+        return float(a[0] + b[0]) / 2, float(a[1] + b[1]) / 2
+
+    @property
+    def span(self) -> float:
+        """Longer side of the whole polygon's box, in pixels."""
+        return float((self.polygon.max(axis=0) - self.polygon.min(axis=0)).max())
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a window holds: fraction of each land cover class, number of objects by label, fraction of each use.
+
+    gsd in metres; `near`: labels of objects within 250 m of water in the window, and the window's side in metres.
+    """
+
+    cover: dict[str, float]
+    count: dict[str, int]
+    use: dict[str, float]
+    near: frozenset[str]
+    gsd: float
+    side: float
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A rendered scene: its raster, class numbers of each pixel (H, W) after `classes`, objects and areas of use."""
+
+    raster: Raster
+    cover: NDArray[np.uint8]
+    objects: tuple[Labelled, ...]
+    zones: tuple[Labelled, ...]
+    kind: str
+    gsd: float
+    classes: tuple[str, ...] = CLASSES
+
+    @cached_property
+    def _uses(self) -> dict[str, NDArray[np.bool_]]:
+        h, w = self.cover.shape
+        size = (-(-w // USE_STEP), -(-h // USE_STEP))
+        maps: dict[str, Image.Image] = {}
+        for zone in self.zones:
+            image = maps.setdefault(zone.label, Image.new("L", size))
+            ImageDraw.Draw(image).polygon((zone.polygon / USE_STEP - 0.5).ravel().tolist(), fill=1)
+        return {label: np.asarray(image) > 0 for label, image in maps.items()}
+
+    @cached_property
+    def _middles(self) -> NDArray[np.float64]:
+        return np.array([(*o.centre, o.span) for o in self.objects]).reshape(-1, 3)
+
+    def truth_at(self, window: Window | None = None) -> Truth:
+        """Count what lies in a window (row, column, height, width in pixels; all by default).
+
+        An object counts where its middle is. Objects of less than three pixels are left out: nobody could see them.
+        """
+        h, w = self.cover.shape
+        row, col, height, width = window or (0, 0, h, w)
+        if row < 0 or col < 0 or height < 1 or width < 1 or row + height > h or col + width > w:
+            raise InputError(f"The window {(row, col, height, width)} leaves the scene of {h} x {w} pixels.")
+        part = self.cover[row : row + height, col : col + width]
+        share = np.bincount(part.ravel(), minlength=len(self.classes)) / part.size
+        m = self._middles
+        held = (m[:, 0] >= col) & (m[:, 0] < col + width) & (m[:, 1] >= row) & (m[:, 1] < row + height) & (m[:, 2] >= 3)
+        inside = [self.objects[i] for i in np.flatnonzero(held)]
+        s = USE_STEP
+        cut = (slice(row // s, max(row // s + 1, (row + height) // s)), slice(col // s, max(col // s + 1, (col + width) // s)))
+        use = {label: float(area[cut].mean()) for label, area in self._uses.items()}
+        return Truth(
+            {name: float(v) for name, v in zip(self.classes, share, strict=True) if v > 0},
+            dict(Counter(o.label for o in inside)),
+            {label: v for label, v in use.items() if v > 0},
+            self._near_water(inside, part, row, col),
+            self.gsd,
+            max(height, width) * self.gsd,
+        )
+
+    def window_of(self, footprint: BaseGeometry) -> Window | None:
+        """Return the smallest window around a footprint in longitude and latitude, cut at the frame; None if they are apart."""
+        grid = self.raster.grid
+        if grid is None or footprint.is_empty:
+            return None
+        lonlat = get_coordinates(footprint)
+        x, y = transformer("EPSG:4326", grid.crs.to_wkt()).transform(lonlat[:, 0], lonlat[:, 1])
+        col, row = ~grid.transform * (np.asarray(x), np.asarray(y))
+        h, w = self.cover.shape
+        top, left = max(0, round(float(row.min()))), max(0, round(float(col.min())))
+        bottom, right = min(h, round(float(row.max()))), min(w, round(float(col.max())))
+        return (top, left, bottom - top, right - left) if bottom > top and right > left else None
+
+    def _near_water(self, objects: list[Labelled], part: NDArray[np.uint8], row: int, col: int) -> frozenset[str]:
+        step = max(1, int(20 / self.gsd))
+        wet = np.argwhere(part[::step, ::step] == self.classes.index("water")) * step
+        if not len(wet):
+            return frozenset()
+        wet = wet[:: max(1, len(wet) // 400)]
+        found = set()
+        for label in {o.label for o in objects}:
+            middles = np.array([(o.centre[1] - row, o.centre[0] - col) for o in objects if o.label == label][:200])
+            gap = np.hypot(*(middles[:, None, :] - wet[None]).transpose(2, 0, 1)).min(axis=1)
+            if np.median(gap) * self.gsd < 250:
+                found.add(label)
+        return frozenset(found)
