@@ -30,7 +30,7 @@ class ResNetV2Config(Config):
     @property
     def stride(self) -> int:
         """Pixels of the input to one cell of the output map."""
-        return 4 * 2 ** (len(self.widths) - 1)
+        return 4 << (len(self.widths) - 1)
 
 
 class ScaleRelu(nn.Module):
@@ -107,7 +107,7 @@ class ResNetV2(nn.Module):
 
     def forward(self, pixels: Tensor, valid: Tensor | None = None) -> Tensor:
         """Map pixels (B, 3, H, W) in [0, 1] to (B, D, h, w); what is not ``valid`` (B, H, W) looks like mean colour."""
-        x = (pixels - self.mean) / self.std
+        x = (pixels.float() - self.mean.float()) / self.std.float()
         if valid is not None:
             x = torch.where(valid[:, None], x, torch.zeros((), dtype=x.dtype, device=x.device))
         x = x.to(self.stem.weight.dtype).contiguous(memory_format=torch.channels_last)

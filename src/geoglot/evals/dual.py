@@ -27,9 +27,7 @@ def retrieval(images: NDArray[np.float32], material: Material, embed: Embed) -> 
     return metric
 
 
-def prompted(
-    images: NDArray[np.float32], labels: Sequence[str], classes: Mapping[str, Sequence[str]], embed: Embed
-) -> Accuracy:
+def prompted(images: NDArray[np.float32], labels: Sequence[str], classes: Mapping[str, Sequence[str]], embed: Embed) -> Accuracy:
     """Name the class whose first phrase, in one fixed prompt, is nearest to the image."""
     names = sorted(classes)
     texts = embed([TEMPLATE.format(classes[name][0]) for name in names])

@@ -18,9 +18,7 @@ class InfoNCEConfig(Config):
     smooth: float = 0.0
 
 
-def infonce(
-    image: Tensor, text: Tensor, scale: Tensor, same: Tensor, config: InfoNCEConfig | None = None
-) -> Tensor:
+def infonce(image: Tensor, text: Tensor, scale: Tensor, same: Tensor, config: InfoNCEConfig | None = None) -> Tensor:
     """Give the mean loss of unit vectors (B, D) and (B, D) at a logit ``scale``; ``same`` (B,) marks equal texts."""
     config = config or InfoNCEConfig()
     logits = (image @ text.T).float() * scale

@@ -86,7 +86,7 @@ def header(path: Path) -> tuple[ModelSpec, dict[str, Any]]:
     if found.get("format") != FORMAT:
         raise ModelError(f"{path} has format {found.get('format')!r}, this version reads {FORMAT!r}: convert it first")
     values = json.loads(found["spec"])
-    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     return ModelSpec(**fields), json.loads(found["config"])
 
 

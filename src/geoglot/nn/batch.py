@@ -58,9 +58,7 @@ class ImageBatch:
 
     def __getitem__(self, rows: slice) -> ImageBatch:
         """Take some images of the batch."""
-        return ImageBatch(
-            self.pixels[rows], self.valid[rows], self.wavelength, self.gsd[rows], self.lonlat[rows], self.day[rows]
-        )
+        return ImageBatch(self.pixels[rows], self.valid[rows], self.wavelength, self.gsd[rows], self.lonlat[rows], self.day[rows])
 
     def to(self, device: torch.device | str) -> ImageBatch:
         """Move every tensor to a device."""
@@ -81,4 +79,4 @@ class Features:
 
     def map(self) -> Tensor:
         """Give the tokens as a map (B, h, w, D)."""
-        return self.tokens.unflatten(1, self.hw)
+        return self.tokens.reshape(len(self.tokens), *self.hw, -1)

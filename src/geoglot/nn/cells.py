@@ -27,7 +27,6 @@ class CellHead(nn.Module):
         self.gate = nn.Conv2d(config.inner, 1, 1)
         self.dropout = nn.Dropout2d(config.dropout)
         nn.init.zeros_(self.gate.weight)
-        nn.init.zeros_(self.gate.bias)
 
     def forward(self, features: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Map features (B, C, h, w) and validity of the pixels (B, H, W) to cells (B, h, w, D) and weights (B, h, w).
@@ -37,13 +36,20 @@ class CellHead(nn.Module):
         """
         x = F.gelu(self.up(self.dropout(features)))
         cells = self.down(x).permute(0, 2, 3, 1)
-        share = F.adaptive_avg_pool2d(valid[:, None].float(), features.shape[-2:])
-        share = torch.where(share.flatten(1).amax(1)[:, None, None, None] > 0, share, torch.ones_like(share))
-        logits = self.gate(x).float() + share.log()
-        weights = logits.flatten(1).softmax(1).unflatten(1, cells.shape[1:3])
+        share = F.adaptive_avg_pool2d(valid[:, None].float(), (features.shape[-2], features.shape[-1]))
+        share = torch.where(share.amax((1, 2, 3), keepdim=True) > 0, share, torch.ones_like(share))
+        logits = self.gate(x).float()[:, 0] + share[:, 0].log()
+        weights = logits.flatten(1).softmax(1).reshape(logits.shape)
         return cells, weights
 
 
 def pool(cells: Tensor, weights: Tensor) -> Tensor:
     """Give the unit vector (B, D) of the weighted sum of cells (B, h, w, D)."""
     return F.normalize(torch.einsum("bhwd,bhw->bd", cells.float(), weights.float()), dim=-1)
+
+
+def channels_last(module: nn.Module) -> None:
+    """Lay out the convolution weights of a module for channels-last input, in place: the fast layout on most devices."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            part.weight.data = part.weight.data.contiguous(memory_format=torch.channels_last)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 PROMPTS = (
     "a satellite photo of {}.",
@@ -79,7 +80,7 @@ def from_objects(names: Iterable[str]) -> list[str]:
         return []
     whole = listing(known)
     texts = [f"there are {whole} in this image.", f"a satellite photo with {whole}."]
-    texts += [f"a satellite photo of {a} and {b}." for a, b in zip(known, known[1:], strict=False)]
+    texts += [f"a satellite photo of {a} and {b}." for a, b in pairwise(known)]
     return texts
 
 

@@ -24,6 +24,7 @@ from geoglot.losses.infonce import InfoNCEConfig, infonce
 from geoglot.models import weights
 from geoglot.models.nano import Nano, NanoConfig, restore
 from geoglot.nn.batch import ImageBatch
+from geoglot.nn.cells import channels_last
 from geoglot.text import wordpiece
 from geoglot.train.loop import Group, TrainConfig, fit
 
@@ -221,7 +222,7 @@ def run(recipe: Recipe, folder: Path) -> Nano:
     model = published(recipe, teach.texts) if recipe.start is None else restore(Path(recipe.start))[0]
     stream = Stream(teach, chances(teach, recipe), recipe.kinds, sentence_vectors(model, teach.texts), recipe)
     model.requires_grad_(True)
-    model.to(memory_format=torch.channels_last)
+    channels_last(model)
     fit(
         model,
         stream.batch,

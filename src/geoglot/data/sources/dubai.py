@@ -41,7 +41,7 @@ def rows(root: Path, split: Split) -> Iterator[Sample]:
         with Image.open(folder / "masks" / f"{file.stem}.png") as image:
             rgb = np.asarray(image.convert("RGB")).astype(np.int32)
         mask = (rgb[..., 0] << 16) + (rgb[..., 1] << 8) + rgb[..., 2]
-        for window in squares(*mask.shape, (640, 400, 240)):
+        for window in squares(mask.shape[0], mask.shape[1], (640, 400, 240)):
             row, col, h, w = window
             yield Sample(
                 id=f"dubai/{file.stem}@{row},{col},{h}",

@@ -32,7 +32,7 @@ def rows(root: Path, split: Split) -> Iterator[Sample]:
             continue
         with Image.open(masks[0]) as image:
             mask = np.asarray(image.convert("L")) > 127
-        for window in squares(*mask.shape, (400, 200)):
+        for window in squares(mask.shape[0], mask.shape[1], (400, 200)):
             row, col, h, w = window
             road = float(mask[row : row + h, col : col + w].mean())
             yield Sample(

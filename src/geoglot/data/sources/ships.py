@@ -35,9 +35,7 @@ def rows(root: Path, split: Split) -> Iterator[Sample]:
                 continue
             x, y, w, h = (float(word) for word in words[1:])
             things.append(Thing("ship", (x - w / 2, y - h / 2, x + w / 2, y + h / 2)))
-        whole = Sample(
-            id=f"ships/{file.stem}", source=CARD.name, pictures=(Picture(file),), things=tuple(things)
-        )
+        whole = Sample(id=f"ships/{file.stem}", source=CARD.name, pictures=(Picture(file),), things=tuple(things))
         yield whole
         for window in squares(height, width, (256,)):
             part = cut(whole, (height, width), window)

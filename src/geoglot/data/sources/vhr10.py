@@ -44,8 +44,7 @@ def rows(root: Path, split: Split) -> Iterator[Sample]:
     for image in coco["images"]:
         width, height = image["width"], image["height"]
         things = tuple(
-            Thing(name, (x / width, y / height, (x + w) / width, (y + h) / height))
-            for name, (x, y, w, h) in boxes[image["id"]]
+            Thing(name, (x / width, y / height, (x + w) / width, (y + h) / height)) for name, (x, y, w, h) in boxes[image["id"]]
         )
         whole = Sample(
             id=f"vhr10/{image['file_name']}",
