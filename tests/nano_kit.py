@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 
 import torch
+from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
+from tokenizers.models import WordPiece
+
 from geoglot.encoders.minilm import MiniLMConfig
 from geoglot.encoders.resnet_v2 import ResNetV2Config
 from geoglot.models.nano import Nano, NanoConfig
 from geoglot.nn.cells import CellHeadConfig
-from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
-from tokenizers.models import WordPiece
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] a b c h o n ##a ##r ##b ##s ##t water boat harbour ships forest field by the of".split()
 
@@ -27,9 +28,7 @@ def tiny_tokenizer() -> str:
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]"])
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
     return tokenizer.to_str()
 
 

@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from geoglot.encoders.minilm import MiniLM, MiniLMConfig, convert
 from geoglot.text import wordpiece
 

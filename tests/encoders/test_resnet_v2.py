@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
+
 from geoglot.encoders.resnet_v2 import ResNetV2, ResNetV2Config, fold
 from nano_kit import data_root
-from torch import Tensor
 
 CONFIG = ResNetV2Config(stem=8, widths=(16, 24), blocks=(2, 1))
 

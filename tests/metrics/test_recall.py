@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from geoglot.metrics.accuracy import Accuracy
 from geoglot.metrics.bootstrap import interval
 from geoglot.metrics.recall import MeanRecall, ranks

@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from geoglot.core.errors import InputError
 from geoglot.nn.batch import Features, ImageBatch
 

@@ -1,4 +1,5 @@
 import pytest
+
 from geoglot.text import sentences
 
 

@@ -122,20 +122,24 @@ def _colour(x: Tensor, config: AugmentConfig, rng: Generator) -> Tensor:
     y = torch.where(_some(b, config.colour, rng)[:, None, None, None], y, x)
     haze = each(0.0, 0.4) * _some(b, config.haze, rng)[:, None, None, None]
     y = y * (1 - haze) + haze * each(0.7, 1.0)
-    noise = torch.randn(y.shape, generator=rng) * (each(-0.05, 0.04).clamp(min=0))
-    return (y + noise).clamp(0, 1)
+    rows = torch.nonzero(_some(b, config.colour / 2, rng))[:, 0]
+    y[rows] += torch.randn(y[rows].shape, generator=rng) * _uniform(len(rows), 0, 0.04, rng)[:, None, None, None]
+    return y.clamp(0, 1)
 
 
 def _single_band(x: Tensor, config: AugmentConfig, rng: Generator) -> Tensor:
     """Show a share as panchromatic, and a share as speckled radar amplitude in decibels."""
     b, _, h, w = x.shape
     light = x.mean(1, keepdim=True)
-    draw = torch.rand(b, generator=rng)[:, None, None, None]
-    speckle = -torch.rand(4, b, 1, h, w, generator=rng).clamp(min=1e-6).log()
-    looks = torch.where(torch.rand(b, 1, 1, 1, generator=rng) < 0.5, speckle[0], speckle.mean(0))
-    radar = (0.5 + 0.3 * torch.log10((light**2 + 1e-3) * looks + 1e-3) + 0.25).clamp(0, 1)
-    x = torch.where(draw < config.grey + config.radar, light.expand_as(x), x)
-    return torch.where(draw < config.radar, radar.expand_as(x), x)
+    draw = torch.rand(b, generator=rng)
+    grey, radar = draw < config.grey + config.radar, torch.nonzero(draw < config.radar)[:, 0]
+    x = torch.where(grey[:, None, None, None], light.expand_as(x), x)
+    speckle = -torch.rand(len(radar), 4, h, w, generator=rng).clamp(min=1e-6).log()
+    many = (torch.rand(len(radar), 1, 1, 1, generator=rng) < 0.5).float()
+    looks = many * speckle.mean(1, keepdim=True) + (1 - many) * speckle[:, :1]
+    decibels = (0.75 + 0.3 * torch.log10((light[radar] ** 2 + 1e-3) * looks + 1e-3)).clamp(0, 1)
+    x[radar] = decibels.expand(-1, 3, -1, -1)
+    return x
 
 
 def _edges(x: Tensor, config: AugmentConfig, rng: Generator) -> Tensor:

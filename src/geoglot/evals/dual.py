@@ -6,16 +6,32 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from geoglot.data.augment import plain
 from geoglot.data.build.mixture import Material
 from geoglot.metrics.accuracy import Accuracy
 from geoglot.metrics.bootstrap import interval
 from geoglot.metrics.recall import MeanRecall
+from geoglot.nn.batch import ImageBatch
 
 TEMPLATE = "a satellite photo of {}."
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+
+
+@torch.inference_mode()
+def picture_vectors(
+    look: Callable[[ImageBatch], Tensor], pixels: NDArray[np.uint8], size: int, batch: int = 64
+) -> NDArray[np.float32]:
+    """Give unit vectors (N, D) of decoded pictures (N, S, S, 3), resampled to the model's ``size``."""
+    found = []
+    for start in range(0, len(pixels), batch):
+        part = np.ascontiguousarray(pixels[start : start + batch])
+        found.append(look(plain(torch.from_numpy(part), size)).float().cpu().numpy())
+    return np.concatenate(found)
 
 
 def retrieval(images: NDArray[np.float32], material: Material, embed: Embed) -> MeanRecall:

@@ -15,7 +15,8 @@ def ranks(scores: NDArray[np.floating], own: NDArray[np.bool_]) -> NDArray[np.fl
     """
     best = np.where(own, scores, -np.inf).max(axis=1, keepdims=True)
     foreign = ~own
-    return ((scores > best) & foreign).sum(axis=1) + 0.5 * ((scores == best) & foreign).sum(axis=1)
+    found: NDArray[np.float64] = ((scores > best) & foreign).sum(axis=1) + 0.5 * ((scores == best) & foreign).sum(axis=1)
+    return found
 
 
 class MeanRecall:

@@ -37,7 +37,7 @@ def prune(text: str, wanted: Iterable[str], size: int) -> tuple[str, NDArray[np.
     old = Tokenizer.from_str(text)
     old.no_padding()
     old.no_truncation()
-    keep = {old.token_to_id(name) for name in SPECIAL}
+    keep: set[int] = {i for i in map(old.token_to_id, SPECIAL) if i is not None}
     for row in old.encode_batch(list(wanted)):
         keep.update(row.ids)
     vocabulary = sorted(old.get_vocab().items(), key=lambda item: item[1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,9 @@ from torch import Tensor, nn
 from geoglot.core.config import Config
 from geoglot.core.errors import ModelError
 from geoglot.core.parts import find
-from geoglot.data.augment import AugmentConfig, augment, plain
+from geoglot.data.augment import AugmentConfig, augment
 from geoglot.data.build import duplicates, mixture
 from geoglot.data.build.mixture import Material
-from geoglot.data.sample import Card, Sample, Split
 from geoglot.encoders import minilm, resnet_v2
 from geoglot.evals import dual as figures
 from geoglot.losses.infonce import InfoNCEConfig, infonce
@@ -39,8 +37,8 @@ class Recipe(Config):
     """Everything that decides a run.
 
     ``start`` is a native file to go on from: its image side and text map (none: the published tower and a new head).
-    ``weights`` says how often a picture of a
-    source is drawn beside one of AID; ``kinds`` how often a kind of sentence is drawn where a picture has several.
+    ``weights`` says how often a picture of a source is drawn beside one of AID, ``kinds`` how often a kind of sentence
+    where a picture has several; ``scenes`` is the number of rendered places that are taught beside the real pictures.
     """
 
     root: str = "../shared/data"
@@ -87,16 +85,6 @@ class Stream:
         share = np.array([self.kinds.get(name, 1.0) for name in names])
         choices = by_kind[names[rng.choice(len(names), p=share / share.sum())]]
         return choices[rng.integers(len(choices))]
-
-
-def material(root: Path, cache: Path, names: Sequence[str], split: Split) -> Material:
-    """Read and decode the given sources of a split; raises NotFoundError for a source that is not there."""
-
-    def rows(name: str) -> list[tuple[Card, Sample]]:
-        source = find("data.sources", name)
-        return [(source.CARD, sample) for sample in source.rows(root, split)]
-
-    return mixture.join([mixture.build(rows(name), CACHE_SIDE, cache, f"{name}-{split}") for name in names])
 
 
 def without_overlap(teach: Material, measure: Sequence[Material]) -> tuple[Material, list[str]]:
@@ -164,17 +152,6 @@ def sentence_vectors(model: Nano, texts: Sequence[str], batch: int = 256) -> Ten
     return out
 
 
-@torch.inference_mode()
-def image_vectors(model: Nano, pixels: NDArray[np.uint8], size: int, batch: int = 64) -> NDArray[np.float32]:
-    """Give unit vectors (N, D) of decoded pictures (N, S, S, 3), computed in bfloat16 where autocast allows."""
-    found = []
-    for start in range(0, len(pixels), batch):
-        views = plain(torch.from_numpy(np.ascontiguousarray(pixels[start : start + batch])), size)
-        with torch.autocast("cpu", torch.bfloat16):
-            found.append(model.features(views).pooled.float().numpy())
-    return np.concatenate(found)
-
-
 def measure(model: Nano, materials: Mapping[str, Material]) -> dict[str, float]:
     """Give mean recall and prompted accuracy of each material that the run is chosen by."""
     model.eval()
@@ -184,9 +161,13 @@ def measure(model: Nano, materials: Mapping[str, Material]) -> dict[str, float]:
         vectors = sentence_vectors(model, texts)
         return nn.functional.normalize(model.text.map(vectors), dim=-1).numpy()
 
+    def look(batch: ImageBatch) -> Tensor:
+        with torch.autocast(batch.pixels.device.type, torch.bfloat16):
+            return model.features(batch).pooled
+
     report = {}
     for name, part in materials.items():
-        images = image_vectors(model, part.pixels, model.config.size)
+        images = figures.picture_vectors(look, part.pixels, model.config.size)
         report[f"{name}/mR"] = round(figures.retrieval(images, part, embed).result()["mR"], 3)
         classes = find("data.sources", name).CARD.classes
         report[f"{name}/acc"] = round(figures.prompted(images, part.label, classes, embed).result()["accuracy"], 3)
@@ -223,9 +204,10 @@ def groups(model: Nano, recipe: Recipe) -> list[Group]:
 def run(recipe: Recipe, folder: Path) -> Nano:
     """Train, resuming when ``folder`` holds a part of the same run, and give the finished model."""
     root, cache = Path(recipe.root), Path(recipe.cache)
-    held = {name: material(root, cache, [name], "val") for name in MEASURES}
-    tests = [material(root, cache, [name], "test") for name in MEASURES]
-    teach, dropped = without_overlap(material(root, cache, TEACHES, "train"), [*held.values(), *tests])
+    held = {name: mixture.sources(root, cache, [name], "val", CACHE_SIDE) for name in MEASURES}
+    tests = [mixture.sources(root, cache, [name], "test", CACHE_SIDE) for name in MEASURES]
+    everything = mixture.sources(root, cache, TEACHES, "train", CACHE_SIDE)
+    teach, dropped = without_overlap(everything, [*held.values(), *tests])
     if recipe.scenes:
         rendered = find("data.build", "rendered")
         teach = mixture.join([teach, rendered.material(recipe.scenes, CACHE_SIDE, cache)])
@@ -248,8 +230,3 @@ def run(recipe: Recipe, folder: Path) -> Nano:
         lambda module: measure(model, held),
     )
     return model.eval()
-
-
-def scale_of(model: Nano) -> float:
-    """Give the trained logit scale."""
-    return math.exp(float(model.scale))

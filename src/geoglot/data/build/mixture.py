@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from geoglot.core.parts import find
 from geoglot.core.progress import track
-from geoglot.data.sample import Card, Sample
+from geoglot.data.sample import Card, Sample, Split
 from geoglot.text import sentences
 
 KINDS = ("caption", "class", "things", "cover", "objects")
@@ -115,3 +116,13 @@ def join(parts: Sequence[Material]) -> Material:
         tuple(s for part in parts for s in part.source),
         tuple(s for part in parts for s in part.label),
     )
+
+
+def sources(root: Path, cache: Path, names: Sequence[str], split: Split, size: int) -> Material:
+    """Read and decode the given sources of a split; raises NotFoundError for a source that is not there."""
+
+    def rows(name: str) -> list[tuple[Card, Sample]]:
+        source = find("data.sources", name)
+        return [(source.CARD, sample) for sample in source.rows(root, split)]
+
+    return join([build(rows(name), size, cache, f"{name}-{split}") for name in names])
