@@ -1,0 +1,1 @@
+"""What turns labels into training material: windows, sentences, duplicates, mixtures."""

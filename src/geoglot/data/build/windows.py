@@ -1,0 +1,53 @@
+"""Windows of large pictures, with their boxes and their shares of cover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoglot.data.sample import Picture, Sample, Thing
+
+KEEP = 0.6  # an object counts as seen when this share of its box lies in the window
+
+
+def squares(height: int, width: int, sides: Iterable[int]) -> Iterator[tuple[int, int, int, int]]:
+    """Cover a picture with square windows (row, column, side, side) of each side, spread evenly, edges included."""
+    for side in sides:
+        side = min(side, height, width)
+        rows = np.linspace(0, height - side, max(1, round(height / side)) if height > side else 1)
+        cols = np.linspace(0, width - side, max(1, round(width / side)) if width > side else 1)
+        for row in rows:
+            for col in cols:
+                yield int(row), int(col), side, side
+
+
+def cut(sample: Sample, size: tuple[int, int], window: tuple[int, int, int, int]) -> Sample:
+    """Cut a window out of a sample of one picture whose size is (height, width); boxes follow, clipped."""
+    height, width = size
+    row, col, h, w = window
+    kept = []
+    for thing in sample.things:
+        x0, x1 = ((v * width - col) / w for v in thing.box[0::2])
+        y0, y1 = ((v * height - row) / h for v in thing.box[1::2])
+        inside = (min(max(x0, 0.0), 1.0), min(max(y0, 0.0), 1.0), min(max(x1, 0.0), 1.0), min(max(y1, 0.0), 1.0))
+        area = max(x1 - x0, 1e-9) * max(y1 - y0, 1e-9)
+        if (inside[2] - inside[0]) * (inside[3] - inside[1]) >= KEEP * area:
+            kept.append(Thing(thing.name, inside))
+    return replace(
+        sample,
+        id=f"{sample.id}@{row},{col},{h}",
+        pictures=(Picture(sample.pictures[0].path, window),),
+        things=tuple(kept),
+    )
+
+
+def shares(mask: NDArray[np.integer], names: Mapping[int, str]) -> dict[str, float]:
+    """Give the share of the labelled area that each named value of a mask covers, largest first."""
+    known = {name: int(np.count_nonzero(mask == value)) for value, name in names.items()}
+    total = sum(known.values())
+    if total == 0:
+        return {}
+    return {name: count / total for name, count in sorted(known.items(), key=lambda kv: -kv[1]) if count}

@@ -1,0 +1,66 @@
+"""AID scenes with the RSICD captions of the same images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from geoglot.data.sample import Card, Picture, Sample, Split, require
+
+CARD = Card(
+    name="aid_rsicd",
+    title="AID with RSICD captions",
+    licence="research use, unverified",
+    origin="Xia et al. 2017 (AID); Lu et al. 2018 (RSICD)",
+    splits=("train", "val", "test"),
+    classes={
+        "Airport": ("airport", "airfield with airplanes"),
+        "BareLand": ("bare land", "bare ground", "bare soil"),
+        "BaseballField": ("baseball field", "baseball diamond"),
+        "Beach": ("beach", "sandy beach by the sea"),
+        "Bridge": ("bridge", "bridge over water"),
+        "Center": ("center", "large public building"),
+        "Church": ("church",),
+        "Commercial": ("commercial area", "shops and office buildings"),
+        "DenseResidential": ("dense residential area", "crowded houses"),
+        "Desert": ("desert",),
+        "Farmland": ("farmland", "agricultural fields", "cropland"),
+        "Forest": ("forest", "trees"),
+        "Industrial": ("industrial area", "factory"),
+        "Meadow": ("meadow", "grassland"),
+        "MediumResidential": ("medium residential area", "residential area with houses"),
+        "Mountain": ("mountain", "mountains"),
+        "Park": ("park",),
+        "Parking": ("parking lot", "parked cars"),
+        "Playground": ("playground", "sports ground with a running track"),
+        "Pond": ("pond",),
+        "Port": ("port", "harbour with boats"),
+        "RailwayStation": ("railway station",),
+        "Resort": ("resort",),
+        "River": ("river",),
+        "School": ("school",),
+        "SparseResidential": ("sparse residential area", "a few houses among trees"),
+        "Square": ("square", "public square"),
+        "Stadium": ("stadium",),
+        "StorageTanks": ("storage tanks", "oil tanks"),
+        "Viaduct": ("viaduct", "highway interchange"),
+    },
+)
+
+
+def rows(root: Path, split: Split) -> Iterator[Sample]:
+    """Give the scenes of a split; the ground sampling distance differs by scene and is unknown."""
+    file = require(root / "aid_rsicd.jsonl", CARD)
+    with file.open(encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            if row["split"] != split:
+                continue
+            yield Sample(
+                id=row["image"],
+                source=CARD.name,
+                pictures=(Picture(root / row["image"]),),
+                captions=tuple(row["captions"]),
+                label=row["class"],
+            )

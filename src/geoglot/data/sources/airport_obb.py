@@ -1,0 +1,48 @@
+"""Airports with a box for every airplane, whole pictures and windows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from geoglot.data.build.windows import cut, squares
+from geoglot.data.sample import Card, Picture, Sample, Split, Thing, require
+
+CARD = Card(
+    name="airport_obb",
+    title="Airplanes at airports",
+    licence="public domain by its card, unverified",
+    origin="Roboflow universe; corner notation, all boxes upright",
+    splits=("train", "val"),
+    classes={"airplane": ("airplane",)},
+)
+FOLDERS = {"train": "train", "val": "valid"}
+
+
+def rows(root: Path, split: Split) -> Iterator[Sample]:
+    """Give every picture whole and in windows of 256 px."""
+    if split not in FOLDERS:
+        return
+    folder = require(root / "airport_obb" / FOLDERS[split], CARD)
+    for file in sorted(folder.glob("*.webp")):
+        with Image.open(file) as image:
+            width, height = image.size
+        things = []
+        for line in file.with_suffix(".txt").read_text(encoding="utf-8").splitlines():
+            words = line.split()
+            if len(words) < 9:
+                continue
+            xs, ys = [float(w) / width for w in words[0:8:2]], [float(w) / height for w in words[1:8:2]]
+            things.append(Thing("airplane", (min(xs), min(ys), max(xs), max(ys))))
+        whole = Sample(
+            id=f"airport_obb/{file.stem}",
+            source=CARD.name,
+            pictures=(Picture(file),),
+            label="airport",
+            things=tuple(things),
+        )
+        yield whole
+        for window in squares(height, width, (256,)):
+            yield cut(whole, (height, width), window)

@@ -1,0 +1,43 @@
+"""Suburban pictures with road masks, in windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from geoglot.data.build.windows import squares
+from geoglot.data.sample import Card, Picture, Sample, Split, require
+
+CARD = Card(
+    name="epfl_roads",
+    title="EPFL road segmentation",
+    licence="course data, research use, unverified",
+    origin="EPFL machine learning course",
+    splits=("train",),
+    classes={"road": ("roads",)},
+)
+
+
+def rows(root: Path, split: Split) -> Iterator[Sample]:
+    """Give every picture whole and in windows of 200 px, with the share of road."""
+    if split not in CARD.splits:
+        return
+    folder = require(root / "epfl_roads", CARD)
+    for file in sorted((folder / "images").glob("*.webp")):
+        masks = list((folder / "masks").glob(f"{file.stem}.*"))
+        if not masks:
+            continue
+        with Image.open(masks[0]) as image:
+            mask = np.asarray(image.convert("L")) > 127
+        for window in squares(mask.shape[0], mask.shape[1], (400, 200)):
+            row, col, h, w = window
+            road = float(mask[row : row + h, col : col + w].mean())
+            yield Sample(
+                id=f"epfl_roads/{file.stem}@{row},{col},{h}",
+                source=CARD.name,
+                pictures=(Picture(file, window),),
+                cover={"roads": road} if road > 0 else {},
+            )

@@ -1,0 +1,43 @@
+"""Ships, mostly on open water, with boxes in the normalised centre notation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from geoglot.data.build.windows import cut, squares
+from geoglot.data.sample import Card, Picture, Sample, Split, Thing, require
+
+CARD = Card(
+    name="ships",
+    title="Ships on water",
+    licence="CC BY 4.0 by its card, unverified",
+    origin="Roboflow universe",
+    splits=("train",),
+    classes={"ship": ("ship",)},
+)
+
+
+def rows(root: Path, split: Split) -> Iterator[Sample]:
+    """Give every picture whole and in windows of 256 px that hold a ship."""
+    if split not in CARD.splits:
+        return
+    folder = require(root / "ships" / "train", CARD)
+    for file in sorted(folder.glob("*.webp")):
+        with Image.open(file) as image:
+            width, height = image.size
+        things = []
+        for line in file.with_suffix(".txt").read_text(encoding="utf-8").splitlines():
+            words = line.split()
+            if len(words) != 5:
+                continue
+            x, y, w, h = (float(word) for word in words[1:])
+            things.append(Thing("ship", (x - w / 2, y - h / 2, x + w / 2, y + h / 2)))
+        whole = Sample(id=f"ships/{file.stem}", source=CARD.name, pictures=(Picture(file),), things=tuple(things))
+        yield whole
+        for window in squares(height, width, (256,)):
+            part = cut(whole, (height, width), window)
+            if part.things:
+                yield part

@@ -1,0 +1,27 @@
+"""Where native weights are: embedded in the package by name, or anywhere by path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from geoglot.core.errors import NotFoundError
+
+FOLDER = Path(__file__).resolve().parent.parent / "weights"
+
+
+def embedded() -> list[str]:
+    """Names of the models whose weights come with the package."""
+    return sorted(file.stem for file in FOLDER.glob("*.safetensors"))
+
+
+def native(name: str | Path) -> Path:
+    """Give the native file of an embedded model (`nano`, `nano@1`) or of a path. Raises NotFoundError."""
+    path = Path(name)
+    if path.suffix == ".safetensors":
+        if path.exists():
+            return path
+        raise NotFoundError(f"There is no weights file {path}: check the path.")
+    file = FOLDER / f"{str(name).split('@')[0]}.safetensors"
+    if not file.exists():
+        raise NotFoundError(f"There is no model {name!r}. Known here: {', '.join(embedded()) or 'none'}.")
+    return file

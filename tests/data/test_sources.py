@@ -1,0 +1,136 @@
+"""Each source on a tiny folder that the test writes, and all of them on the real data where it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from geoglot.core.errors import NotFoundError
+from geoglot.core.parts import find, names
+from geoglot.data.sample import Sample
+from nano_kit import data_root
+
+
+def picture(path: Path, width: int = 512, height: int = 512) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((height, width, 3), 90, np.uint8)).save(path, lossless=True)
+
+
+def aid_rsicd(root: Path) -> None:
+    rows = [
+        {"image": f"aid/Port/port_{i}.webp", "class": "Port", "split": split, "captions": ["a port ."]}
+        for i, split in enumerate(("train", "val", "test"))
+    ]
+    for row in rows:
+        picture(root / str(row["image"]), 150, 150)
+    (root / "aid_rsicd.jsonl").write_text("\n".join(json.dumps(row) for row in rows) + "\n")
+
+
+def ucm(root: Path) -> None:
+    row = {"image": "ucm/harbor/harbor00.webp", "class": "harbor", "captions": ["Boats .", "Boats ."], "qa": [["q?", "yes"]]}
+    (root / "ucm_captions_qa.jsonl").write_text("".join(json.dumps(row | {"split": s}) + "\n" for s in ("train", "test")))
+    (root / "ucm_multilabels.txt").write_text("IMAGE\\LABEL\tairplane\tdock\tship\nharbor00\t0\t1\t1\n")
+    picture(root / "ucm/harbor/harbor00.webp", 256, 256)
+
+
+def vhr10(root: Path) -> None:
+    picture(root / "vhr10" / "001.webp", 560, 400)
+    (root / "vhr10" / "annotations.json").write_text(
+        json.dumps(
+            {
+                "categories": [{"id": 2, "name": "ship"}],
+                "images": [{"id": 7, "file_name": "001.webp", "width": 560, "height": 400}],
+                "annotations": [{"image_id": 7, "category_id": 2, "bbox": [56, 40, 112, 40]}],
+            }
+        )
+    )
+
+
+def airport_obb(root: Path) -> None:
+    for folder in ("train", "valid"):
+        picture(root / "airport_obb" / folder / "airport_9_jpg.webp")
+        (root / "airport_obb" / folder / "airport_9_jpg.txt").write_text("51.2 51.2 102.4 51.2 102.4 256 51.2 256 airplane 0\n\n")
+
+
+def ships(root: Path) -> None:
+    picture(root / "ships" / "train" / "GE_1_jpg.webp")
+    (root / "ships" / "train" / "GE_1_jpg.txt").write_text("0 0.25 0.25 0.1 0.2\n")
+
+
+def dubai(root: Path) -> None:
+    for tile in ("tile1_image_part_001", "tile6_image_part_001"):
+        picture(root / "dubai" / "images" / f"{tile}.webp", 800, 640)
+        mask = np.zeros((640, 800, 3), np.uint8)
+        mask[:] = (0xE2, 0xA9, 0x29)
+        mask[:, :400] = (0x6E, 0xC1, 0xE4)
+        (root / "dubai" / "masks").mkdir(exist_ok=True)
+        Image.fromarray(mask).save(root / "dubai" / "masks" / f"{tile}.png")
+
+
+def epfl_roads(root: Path) -> None:
+    picture(root / "epfl_roads" / "images" / "satImage_002.webp", 400, 400)
+    mask = np.zeros((400, 400), np.uint8)
+    mask[:100] = 255
+    (root / "epfl_roads" / "masks").mkdir()
+    Image.fromarray(mask).save(root / "epfl_roads" / "masks" / "satImage_002.png")
+
+
+def neon_trees(root: Path) -> None:
+    (root / "neon_trees").mkdir()
+    Image.fromarray(np.zeros((400, 400, 3), np.uint8)).save(root / "neon_trees" / "A.tif")
+    box = "<xmin>40</xmin><ymin>20</ymin><xmax>80</xmax><ymax>60</ymax>"
+    size = "<size><width>400</width><height>400</height></size>"
+    (root / "neon_trees" / "A.xml").write_text(f"<a>{size}<object><bndbox>{box}</bndbox></object></a>")
+
+
+def one(rows: list[Sample]) -> Sample:
+    assert rows
+    return rows[0]
+
+
+EXPECTED: dict[str, tuple[Callable[[Path], None], Callable[[Sample], bool]]] = {
+    "aid_rsicd": (aid_rsicd, lambda s: s.label == "Port" and s.captions == ("a port .",)),
+    "ucm": (ucm, lambda s: s.labels == ("docks", "boats") and s.captions == ("Boats .",) and s.turns[0].answer == "yes"),
+    "vhr10": (vhr10, lambda s: s.things[0].name == "ship" and s.things[0].box == pytest.approx((0.1, 0.1, 0.3, 0.2))),
+    "airport_obb": (airport_obb, lambda s: s.label == "airport" and s.things[0].box == pytest.approx((0.1, 0.1, 0.2, 0.5))),
+    "ships": (ships, lambda s: s.things[0].box == pytest.approx((0.2, 0.15, 0.3, 0.35))),
+    "dubai": (dubai, lambda s: s.cover == pytest.approx({"roads": 1.0})),
+    "epfl_roads": (epfl_roads, lambda s: s.cover == {"roads": 0.25}),
+    "neon_trees": (neon_trees, lambda s: s.things[0].box == pytest.approx((0.1, 0.05, 0.2, 0.15)) and s.label == "forest"),
+}
+
+
+def test_every_source_is_tested_here() -> None:
+    assert set(names("data.sources")) == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_rows_of_a_made_up_folder(name: str, tmp_path: Path) -> None:
+    write, right = EXPECTED[name]
+    source = find("data.sources", name)
+    with pytest.raises(NotFoundError, match="data root"):
+        list(source.rows(tmp_path, "train"))
+    write(tmp_path)
+    rows = list(source.rows(tmp_path, "train"))
+    assert right(one(rows)), rows[0]
+    assert len({row.id for row in rows}) == len(rows)
+    assert rows[-1].pictures[0].read(16).shape == (16, 16, 3)
+    assert source.CARD.name == name
+    for split in ("val", "test"):
+        held = list(source.rows(tmp_path, split))
+        assert bool(held) <= (split in source.CARD.splits)
+        assert not {r.id for r in held} & {r.id for r in rows} or name in ("ucm", "airport_obb")
+
+
+@pytest.mark.parametrize(("name", "split", "count"), [("aid_rsicd", "train", 7946), ("aid_rsicd", "test", 1027), ("ucm", "test", 210)])
+def test_real_splits(name: str, split: str, count: int) -> None:
+    if not data_root().exists():
+        pytest.skip("the real data is not here: set GEOGLOT_DATA")
+    rows = list(find("data.sources", name).rows(data_root(), split))
+    assert len(rows) == count
+    assert all(row.label in find("data.sources", name).CARD.classes for row in rows)
