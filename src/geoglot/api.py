@@ -1,0 +1,33 @@
+"""The verbs as functions: what `import geoglot as gg` offers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from geoglot.archive import Archive, Plan, plan
+from geoglot.archive import index as _index
+from geoglot.archive.indexing import Sources
+from geoglot.core.protocols import Dual
+from geoglot.tasks.retrieve import retrieve
+
+__all__ = ["Archive", "Plan", "index", "load", "plan", "retrieve"]
+
+
+def load(name: str, device: str = "auto", dtype: str = "auto") -> Dual:
+    """Load a model by name, address or path; with `auto` the fastest device and number type of this machine are found out."""
+    from geoglot import models
+
+    made: Dual = models.load(name, device=device, dtype=dtype)
+    return made
+
+
+def index(sources: Sources = (), *, model: Any, out: str | Path, **options: Any) -> Archive:
+    """Take scenes into the archive at `out` and open it; what was done is in its `report`.
+
+    For the options see `geoglot.archive.index`.
+    """
+    report = _index(sources, model=model, out=out, **options)
+    archive = Archive.open(out)
+    archive.report = report
+    return archive

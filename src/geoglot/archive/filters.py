@@ -1,0 +1,201 @@
+"""What may be asked of a tile beside its looks: place, time and attributes, as a filter in SQL and an exact test."""
+
+from __future__ import annotations
+
+import calendar
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry import box
+from shapely.geometry.base import BaseGeometry
+
+from geoglot.archive.store import text
+from geoglot.core.errors import InputError
+from geoglot.geo.footprint import bounds, split
+from geoglot.geo.identify import parse_time
+from geoglot.geo.vectors import read_area
+
+Box = tuple[float, float, float, float]
+
+# attribute -> (column, comparison)
+_NUMBERS = {
+    "gsd_min": ("gsd", ">="),
+    "gsd_max": ("gsd", "<="),
+    "valid_min": ("valid", ">="),
+    "cloud_max": ("cloud", "<="),
+}
+_TEXTS = {"sensor": "sensor", "scene": "scene", "href": "href", "id": "id"}
+ATTRIBUTES = (*_TEXTS, "bands", *_NUMBERS)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter in the store's SQL, empty for none, and the area that a tile's outline must meet, None for anywhere."""
+
+    sql: str
+    area: BaseGeometry | None
+
+    def meets(self, outlines: Sequence[bytes | None]) -> NDArray[np.bool_]:
+        """Which outlines (WKB) meet the area."""
+        if self.area is None:
+            return np.ones(len(outlines), dtype=np.bool_)
+        shapely.prepare(self.area)
+        shapes = shapely.from_wkb(np.array(outlines, dtype=object))
+        return np.asarray(shapely.intersects(self.area, shapes), dtype=np.bool_)
+
+
+def make(
+    bbox: Sequence[float] | None = None,
+    within: str | Path | BaseGeometry | None = None,
+    time: str | None = None,
+    where: Mapping[str, Any] | None = None,
+    hidden: Sequence[int] = (),
+) -> Filter:
+    """A filter from what the user says; `InputError` says what is wrong with it.
+
+    `bbox` is (west, south, east, north) in degrees, west > east across the antimeridian. `within` is a GeoJSON file or a
+    geometry in longitude and latitude. `time` is a date, a month, a year, or an interval of them, with `..` for an open
+    end. `where` are attributes: `sensor`, `scene`, `href`, `id` (a text or several), `bands` (all of them), `gsd_min`,
+    `gsd_max`, `valid_min`, `cloud_max`.
+    """
+    parts, areas = [], []
+    if bbox is not None:
+        edges = check_box(bbox)
+        parts.append(_box_sql(edges))
+        areas.append(_box_area(edges))
+    if within is not None:
+        area = split(within) if isinstance(within, BaseGeometry) else read_area(within)
+        if area.is_empty:
+            raise InputError("The area to search in is empty.")
+        parts.append(_area_sql(area))
+        areas.append(area)
+    if time is not None:
+        parts += _time_sql(time)
+    parts += [_attribute_sql(key, value) for key, value in (where or {}).items()]
+    if hidden:
+        parts.append(f"run NOT IN ({', '.join(str(int(run)) for run in hidden)})")
+    return Filter(" AND ".join(f"({part})" for part in parts), _both(areas))
+
+
+def _both(areas: list[BaseGeometry]) -> BaseGeometry | None:
+    # a tile must meet the box and the area, not necessarily in one place; asking for their common part is what is meant
+    return None if not areas else areas[0] if len(areas) == 1 else shapely.intersection_all(areas)
+
+
+def check_box(bbox: Sequence[float]) -> Box:
+    """West, south, east, north with east past 180 across the antimeridian."""
+    try:
+        west, south, east, north = (float(value) for value in bbox)
+    except (TypeError, ValueError):
+        raise InputError(f"A box is west,south,east,north in degrees, got {bbox!r}.") from None
+    if not all(math.isfinite(value) for value in (west, south, east, north)):
+        raise InputError(f"A box is four finite numbers, got {bbox!r}.")
+    if not -90 <= south <= north <= 90:
+        raise InputError(f"The box {tuple(bbox)} needs south <= north within 90 degrees; the order is west,south,east,north.")
+    if not (-180 <= west <= 180 and -180 <= east <= 360):
+        raise InputError(f"The box {tuple(bbox)} has longitudes beyond 180 degrees; longitude comes first.")
+    if east < west:
+        east += 360
+    return west, south, east, north
+
+
+def _box_area(edges: Box) -> BaseGeometry:
+    west, south, east, north = edges
+    if east - west >= 360:
+        return box(-180, south, 180, north)
+    parts = [
+        box(max(west - turn, -180), south, min(east - turn, 180), north)
+        for turn in (0, 360)
+        if east - turn >= -180 and west - turn <= 180
+    ]
+    # a box that only touches the antimeridian also touches what lies beyond it
+    return shapely.union_all([*parts, *_twins(edges)])
+
+
+def _twins(edges: Box) -> list[BaseGeometry]:
+    west, south, east, north = edges
+    lines: list[BaseGeometry] = []
+    if west == -180:
+        lines.append(shapely.LineString([(180, south), (180, north)]))
+    if east == 180:
+        lines.append(shapely.LineString([(-180, south), (-180, north)]))
+    return lines if south < north else [shapely.Point(line.coords[0]) for line in lines]
+
+
+def _box_sql(edges: Box) -> str:
+    west, south, east, north = edges
+    # a row's east may be past 180, the box's too: compare a turn to either side as well
+    turns = [f"(west <= {east + turn!r} AND east >= {west + turn!r})" for turn in (-360.0, 0.0, 360.0)]
+    return f"south <= {north!r} AND north >= {south!r} AND ({' OR '.join(turns)})"
+
+
+def _area_sql(area: BaseGeometry) -> str:
+    parts = getattr(area, "geoms", [area])
+    if len(parts) > 16:
+        return _box_sql(bounds(area))
+    return " OR ".join(f"({_box_sql(part.bounds)})" for part in parts)
+
+
+def _time_sql(value: str) -> list[str]:
+    first, last = interval(value)
+    parts = []
+    if first is not None:
+        parts.append(f"time >= {_timestamp(first)}")
+    if last is not None:
+        parts.append(f"time < {_timestamp(last)}")
+    return parts or ["time IS NOT NULL"]
+
+
+def interval(value: str) -> tuple[datetime | None, datetime | None]:
+    """Start (included) and end (excluded) of `2020`, `2020-06/2020-08-15`, `../2019` and the like; None is open."""
+    start, slash, end = value.partition("/")
+    if not slash:
+        start = end = value
+    first = None if start.strip() in ("", "..") else parse_time(start)
+    last = None if end.strip() in ("", "..") else _after(end.strip())
+    if not slash and first is None:
+        raise InputError("An empty time filters nothing; write 2020, 2020-06, or 2019-01-01/2020-12-31.")
+    if first is not None and last is not None and first >= last:
+        raise InputError(f"The interval {value!r} ends before it begins.")
+    return first, last
+
+
+def _after(value: str) -> datetime:
+    """The first moment after a year, month, day, or second."""
+    begun = parse_time(value)
+    if len(value) == 4:
+        return begun.replace(year=begun.year + 1) if begun.year < 9999 else datetime.max.replace(tzinfo=UTC)
+    if len(value) == 7:
+        return begun + timedelta(days=calendar.monthrange(begun.year, begun.month)[1])
+    return begun + (timedelta(days=1) if len(value) == 10 else timedelta(seconds=1))
+
+
+def _timestamp(moment: datetime) -> str:
+    return f"timestamp '{moment.astimezone(UTC).strftime('%Y-%m-%d %H:%M:%S.%f').rjust(26, '0')}'"
+
+
+def _attribute_sql(key: str, value: Any) -> str:
+    if key in _NUMBERS:
+        column, sign = _NUMBERS[key]
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise InputError(f"{key} is a number, got {value!r}.")
+        return f"{column} {sign} {number!r}"
+    values = [value] if isinstance(value, str) else list(value) if isinstance(value, Sequence) else None
+    if key not in ATTRIBUTES or values is None or not values or not all(isinstance(entry, str) for entry in values):
+        if key in ATTRIBUTES:
+            raise InputError(f"{key} is a text or several, got {value!r}.")
+        raise InputError(f"There is no attribute {key!r} to filter by; there are {', '.join(ATTRIBUTES)}.")
+    if key == "bands":
+        return " AND ".join(f"contains(bands, {text(f',{entry.lower()},')})" for entry in values)
+    return f"{_TEXTS[key]} IN ({', '.join(text(entry) for entry in values)})"

@@ -1,0 +1,115 @@
+"""Scores of rows for one query vector or two, exactly, in bounded memory.
+
+A query in words and one by image give scores of different size and spread: text and image vectors of one model lie in
+different parts of the space. Following WeiCom (Psomas et al., "Composed image retrieval for remote sensing", 2024), each
+query's scores over the rows that pass the filters are standardised and mapped through the normal distribution,
+s' = Φ((s - μ) / σ), and then mixed: s = (1 - λ) · s'_image + λ · s'_text.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoglot.archive import ann
+
+Floats = NDArray[np.float32]
+_BATCH = 8192
+_SAMPLE = 50_000  # rows from which μ and σ are estimated where there are too many to look at
+_WIDER = 20  # candidates of the approximate index for one row wanted
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Row ids and scores, best first; `complete` where every row that passes the filters is among them."""
+
+    ids: NDArray[np.int64]
+    scores: Floats
+    complete: bool
+
+
+def normal(scores: Floats, mean: float, deviation: float) -> Floats:
+    """Φ((s - μ) / σ); one half where all scores are equal."""
+    if deviation <= 1e-12:
+        return np.full(scores.shape, 0.5, dtype=np.float32)
+    z = (scores.astype(np.float64) - mean) / (deviation * math.sqrt(2))
+    return np.fromiter((0.5 * (1 + math.erf(value)) for value in z), dtype=np.float32, count=len(z))
+
+
+def rank(table: Any, queries: Floats, weight: float, where: str, wanted: int) -> Ranked:
+    """Rows that pass the filter, best first: all of them where they are few, else the best few hundred.
+
+    `queries` is (1, D), or (2, D): image, then text, of which `weight` is the share.
+    """
+    if table.count_rows(where or None) <= ann.EXACT_ROWS or not ann.indexed(table):
+        ids, scores = _scan(table, queries, where)
+        mixed = scores[:, 0] if len(queries) == 1 else mix(scores, _moments(scores), weight)
+        return _sorted(ids, mixed, True)
+    count = max(200, _WIDER * wanted)
+    if len(queries) == 1:
+        ids = ann.candidates(table, queries[0], where, count)
+        scores = _exact(table, queries, ids)
+        return _sorted(ids, scores[:, 0], False)
+    moments = _moments(_sample(table, queries, where))
+    # in between the two queries lie rows that are good for both and best for neither
+    slopes = np.array([(1 - weight), weight], dtype=np.float32) / np.maximum(moments[1], 1e-6)
+    between = (slopes @ queries).astype(np.float32)
+    ids = np.unique(np.concatenate([ann.candidates(table, query, where, count) for query in (*queries, between)]))
+    return _sorted(ids, mix(_exact(table, queries, ids), moments, weight), False)
+
+
+def mix(scores: Floats, moments: NDArray[np.float64], weight: float) -> Floats:
+    """Scores (N, 2) of image and text mixed as WeiCom does; `moments` are their means and deviations (2, 2)."""
+    image, text = (normal(scores[:, i], float(moments[0, i]), float(moments[1, i])) for i in (0, 1))
+    result: Floats = ((1 - weight) * image + weight * text).astype(np.float32)
+    return result
+
+
+def _moments(scores: Floats) -> NDArray[np.float64]:
+    if len(scores) == 0:
+        return np.zeros((2, 2))
+    return np.stack([scores.mean(axis=0, dtype=np.float64), scores.std(axis=0, dtype=np.float64)])
+
+
+def _sorted(ids: NDArray[np.int64], scores: Floats, complete: bool) -> Ranked:
+    order = np.argsort(-scores, kind="stable")
+    return Ranked(ids[order], scores[order], complete)
+
+
+def _scan(table: Any, queries: Floats, where: str) -> tuple[NDArray[np.int64], Floats]:
+    search = table.search().select(["vector"]).with_row_id(True)
+    if where:
+        search = search.where(where)
+    ids, scores = [np.zeros(0, np.int64)], [np.zeros((0, len(queries)), np.float32)]
+    for batch in search.to_batches(_BATCH):
+        ids.append(batch["_rowid"].to_numpy().astype(np.int64))
+        scores.append(vectors(batch["vector"]) @ queries.T)
+    return np.concatenate(ids), np.concatenate(scores)
+
+
+def vectors(column: Any) -> Floats:
+    """A column of fixed-size lists as an array (N, D)."""
+    flat = column.flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(-1, column.type.list_size)  # type: ignore[no-any-return]
+
+
+def _exact(table: Any, queries: Floats, ids: NDArray[np.int64]) -> Floats:
+    found = table.take_row_ids(ids.tolist()).select(["vector"]).with_row_id().to_arrow().combine_chunks()
+    values = vectors(found["vector"].combine_chunks()) if len(found) else np.zeros((0, queries.shape[1]), np.float32)
+    place = {row: at for at, row in enumerate(found["_rowid"].to_pylist())}
+    return (values @ queries.T)[[place[row] for row in ids.tolist()]]
+
+
+def _sample(table: Any, queries: Floats, where: str) -> Floats:
+    """Scores of rows spread over the table; of the first ones that pass, where a filter leaves few of them."""
+    total = table.count_rows()
+    if not where:
+        chosen = np.random.default_rng(0).choice(total, min(total, _SAMPLE), replace=False)
+        found = table.take_offsets(np.sort(chosen).tolist()).select(["vector"]).to_arrow()
+    else:
+        found = table.search().select(["vector"]).where(where).limit(_SAMPLE).to_arrow()
+    return vectors(found["vector"].combine_chunks()) @ queries.T
