@@ -1,0 +1,5 @@
+"""`python -m geoglot` is the command `geoglot`."""
+
+from geoglot.cli.main import main
+
+main()

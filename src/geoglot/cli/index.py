@@ -1,0 +1,105 @@
+"""Take rasters into an archive that can be searched.
+
+Sources are files, folders, globs in quotes and addresses of rasters. Running the same command again goes on where an
+interrupted run stopped, adds what is new and replaces what has changed; broken rasters are told and passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from geoglot.core.errors import InputError
+
+if TYPE_CHECKING:
+    from geoglot.archive import Plan, Report
+
+
+def run(
+    sources: Annotated[list[str] | None, typer.Argument(help="Rasters, folders, globs, addresses.", show_default=False)] = None,
+    out: Annotated[str, typer.Option("-o", "--out", metavar="ARCHIVE", help="The archive, made if it is not there.")] = "archive",
+    stac: Annotated[
+        str | None, typer.Option(metavar="URL", help="Items of a STAC item, catalogue or API; --bbox and --time choose among them.")
+    ] = None,
+    collection: Annotated[list[str] | None, typer.Option(metavar="ID", help="With --stac: only these collections.")] = None,
+    bbox: Annotated[str | None, typer.Option(metavar="W,S,E,N", help="With --stac: items that meet a box in degrees.")] = None,
+    model: Annotated[str, typer.Option(help="The model that looks at the tiles.")] = "nano",
+    tile: Annotated[int | None, typer.Option(metavar="PIXELS", help="Side of a tile in pixels of the model's input.")] = None,
+    gsd: Annotated[float | None, typer.Option(metavar="METRES", help="Look at every scene at this many metres a pixel.")] = None,
+    overlap: Annotated[float | None, typer.Option(metavar="0..0.9", help="Part that neighbouring tiles share.")] = None,
+    sensor: Annotated[str | None, typer.Option(metavar="NAME", help="The sensor, where files do not say it.")] = None,
+    bands: Annotated[str | None, typer.Option(metavar="B,B,...", help="Names of the bands, in the files' order.")] = None,
+    time: Annotated[str | None, typer.Option(metavar="TIME", help="When the scenes were taken; with --stac an interval.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count tiles, bytes and minutes; write nothing.")] = False,
+    re_embed: Annotated[bool, typer.Option("--re-embed", help="Move the archive to another model or another tile size.")] = False,
+    batch: Annotated[int, typer.Option(help="Tiles at a time through the model.")] = 32,
+    workers: Annotated[int | None, typer.Option(help="Readers at a time; chosen for the machine if not given.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
+) -> None:
+    """Take rasters into an archive."""
+    from geoglot import archive, models
+    from geoglot.cli._io import emit, emit_json, note, words
+
+    places = _places(sources or [], stac, collection or [], bbox, time, re_embed)
+    same: dict[str, Any] = {
+        "model": models.load(model),
+        "out": out,
+        "tile": tile,
+        "gsd": gsd,
+        "overlap": overlap,
+        "sensor": sensor,
+        "bands": words(bands),
+        "time": None if stac else time,
+        "batch": batch,
+        "re_embed": re_embed,
+    }
+    try:
+        made: Plan | Report = (
+            archive.plan(places, **same) if dry_run else archive.index(places, workers=workers, progress=not quiet, **same)
+        )
+    except KeyboardInterrupt:
+        note("Interrupted. What was done is kept: run the same command again to go on.")
+        raise
+    for source, reason in made.skipped:
+        note(f"skipped {source}: {reason}")
+    if as_json:
+        emit_json(asdict(made))
+    else:
+        emit(_told(made, out))
+
+
+def _places(
+    sources: list[str], stac: str | None, collections: list[str], bbox: str | None, time: str | None, re_embed: bool
+) -> Iterable[Any]:
+    """What to take in: the sources, and the scenes of a STAC address."""
+    if stac is None and (bbox is not None or collections):
+        raise InputError("--bbox and --collection choose among the items of --stac; a raster is taken in whole.")
+    if stac is None:
+        if not sources and not re_embed:
+            raise InputError("Say what to take in: rasters, folders, globs, addresses, or --stac URL.")
+        return sources
+    from geoglot.cli._io import numbers
+    from geoglot.geo.stac import scenes
+
+    box = None if bbox is None else numbers(bbox, 4, "--bbox", "W,S,E,N in degrees")
+    found = scenes(stac, bbox=box, time=time, collections=collections)
+    return [*sources, *found]
+
+
+def _told(made: Plan | Report, out: str) -> str:
+    from geoglot.archive import Plan
+    from geoglot.cli._io import size
+    from geoglot.core.progress import duration
+
+    skipped = f"; {len(made.skipped)} skipped" if made.skipped else ""
+    if isinstance(made, Plan):
+        kept = f"; {made.unchanged} scenes are there already" if made.unchanged else ""
+        took = duration(made.seconds)
+        return f"would take in {made.scenes} scenes, {made.tiles:,} tiles, about {size(made.bytes)} and {took} of encoding{kept}{skipped}"
+    told = f"{out}: {len(made.added)} scenes added, {len(made.replaced)} replaced, {made.unchanged} unchanged{skipped}"
+    empty = f", {made.empty:,} empty left out" if made.empty else ""
+    return f"{told}; {made.tiles:,} tiles{empty} in {duration(made.seconds)}"
