@@ -61,8 +61,8 @@ def _archive(source: str) -> Archive | None:
 
     # the tables of an archive are folders with this ending; looking is cheaper than loading the database
     folder = Path(source).expanduser()
-    local = folder.is_dir() and any(folder.glob("*.lance"))
-    if not local and not (is_remote(source) and source.rstrip("/").endswith((".archive", "/archive"))):
+    stored = is_remote(source) and not source.startswith(("http", "/vsi")) and not Path(source).suffix
+    if not stored and not (folder.is_dir() and any(folder.glob("*.lance"))):
         return None
     from geoglot.archive import Archive
 
