@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
 
-from shapely.geometry.base import BaseGeometry
+import typer
 
 from geoglot.core.errors import InputError
-from geoglot.geo import vectors
+
+CLOSED = 128 + 13  # what a shell gives for a process that ended because nobody read its output
 
 
 def emit(text: str) -> None:
-    """Write data to standard output at once, so that a closed pipe shows here and not at the end of the process."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
-    sys.stdout.flush()
+    """Write data to standard output at once; where nobody reads it any more, the command ends without a word."""
+    try:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        close()
+        raise typer.Exit(CLOSED) from None
+
+
+def close() -> None:
+    """Lead standard output nowhere, so that the interpreter's last flush of it cannot fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def emit_json(value: Any) -> None:
@@ -30,6 +41,10 @@ def note(text: str) -> None:
 
 
 def _plain(value: Any) -> Any:
+    from shapely.geometry.base import BaseGeometry
+
+    from geoglot.geo import vectors
+
     if isinstance(value, BaseGeometry):
         return vectors.geometry(value)
     if isinstance(value, Mapping):

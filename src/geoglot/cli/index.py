@@ -22,7 +22,8 @@ def run(
     sources: Annotated[list[str] | None, typer.Argument(help="Rasters, folders, globs, addresses.", show_default=False)] = None,
     out: Annotated[str, typer.Option("-o", "--out", metavar="ARCHIVE", help="The archive, made if it is not there.")] = "archive",
     stac: Annotated[
-        str | None, typer.Option(metavar="URL", help="Items of a STAC item, catalogue or API; --bbox and --time choose among them.")
+        str | None,
+        typer.Option(metavar="URL", help="Items of a STAC item, catalogue or API; --bbox and --time choose among them."),
     ] = None,
     collection: Annotated[list[str] | None, typer.Option(metavar="ID", help="With --stac: only these collections.")] = None,
     bbox: Annotated[str | None, typer.Option(metavar="W,S,E,N", help="With --stac: items that meet a box in degrees.")] = None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import errno
 import importlib
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from geoglot.cli import _io
 from geoglot.core import parts
 from geoglot.core.errors import GeoglotError, InputError, NotFoundError, ResourceError
 
@@ -92,19 +92,14 @@ def run(args: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        return quiet()
+        _io.close()
+        return _io.CLOSED
     except _UsageError as error:
         return _usage(error)
     except Exception as error:
         if debug:
             traceback.print_exc()
         return tell(error)
-
-
-def quiet() -> int:
-    """Nobody reads standard output any more: say no more, and give the code of a process that this has ended."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 128 + 13
 
 
 def tell(error: Exception) -> int:

@@ -23,8 +23,13 @@ def run(
     like: Annotated[list[str] | None, typer.Option(metavar="ID", help="Look for places like this hit; may be repeated.")] = None,
     bbox: Annotated[str | None, typer.Option(metavar="W,S,E,N", help="Only tiles that meet a box in degrees.")] = None,
     within: Annotated[Path | None, typer.Option(metavar="GEOJSON", help="Only tiles that meet an area.")] = None,
-    time: Annotated[str | None, typer.Option(metavar="TIME", help="A date, month, year or interval A/B; .. is an open end.")] = None,
+    time: Annotated[
+        str | None, typer.Option(metavar="TIME", help="A date, month, year or interval A/B; .. is an open end.")
+    ] = None,
     sensor: Annotated[str | None, typer.Option(metavar="NAME", help="Only scenes of this sensor.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The archive's model, where it is none of `geoglot models`.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write .geojson, .parquet (GeoParquet) or .csv.")
     ] = None,
@@ -40,6 +45,7 @@ def run(
     if sheet is not None and sheet.suffix.lower() not in (".png", ".html"):
         raise InputError(f"{sheet}: a contact sheet is a .png or a .html file.")
     box = None if bbox is None else numbers(bbox, 4, "--bbox", "W,S,E,N in degrees")
+    from geoglot import models
     from geoglot.archive import Archive
 
     opened = Archive.open(archive)
@@ -53,6 +59,8 @@ def run(
         within=within,
         time=time,
         where=None if sensor is None else {"sensor": sensor},
+        text_encoder=None if model is None or text is None else models.text_encoder(model),
+        model=None if model is None or image is None else models.load(model),
     )
     if not hits:
         note("No place in the archive passes the filters." if len(opened) else "The archive is empty.")

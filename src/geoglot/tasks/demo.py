@@ -102,9 +102,7 @@ class _Clock:
         self._last = now
 
 
-def _answer(
-    archive: Archive, model: Any, search: Search, truth: dict[str, DemoScene], folder: Path, number: int
-) -> Answer:
+def _answer(archive: Archive, model: Any, search: Search, truth: dict[str, DemoScene], folder: Path, number: int) -> Answer:
     def right(hit: Hit) -> bool:
         return search.right(truth[hit.scene].truth.truth_at(hit.window))
 
