@@ -99,8 +99,8 @@ def _told(made: Plan | Report, out: str) -> str:
     skipped = f"; {len(made.skipped)} skipped" if made.skipped else ""
     if isinstance(made, Plan):
         kept = f"; {made.unchanged} scenes are there already" if made.unchanged else ""
-        took = duration(made.seconds)
-        return f"would take in {made.scenes} scenes, {made.tiles:,} tiles, about {size(made.bytes)} and {took} of encoding{kept}{skipped}"
+        cost = f"about {size(made.bytes)} and {duration(made.seconds)} of encoding"
+        return f"would take in {made.scenes} scenes, {made.tiles:,} tiles, {cost}{kept}{skipped}"
     told = f"{out}: {len(made.added)} scenes added, {len(made.replaced)} replaced, {made.unchanged} unchanged{skipped}"
     empty = f", {made.empty:,} empty left out" if made.empty else ""
     return f"{told}; {made.tiles:,} tiles{empty} in {duration(made.seconds)}"
