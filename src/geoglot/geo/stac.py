@@ -24,7 +24,7 @@ from geoglot.geo.items import ItemEntry
 TIMEOUT = (10, 30)  # seconds to connect, and to wait for an answer
 PAGE = 100  # items that a search service is asked for at once
 Broken = tuple[str, GeoglotError]
-_UNREADABLE = (pystac.STACError, KeyError, ValueError, TypeError, AttributeError)
+_UNREADABLE = (pystac.STACError, pystac.STACTypeError, KeyError, ValueError, TypeError, AttributeError)
 
 
 def entries(
