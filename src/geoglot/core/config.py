@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import date
+from datetime import time as clock
+from enum import Enum
 from pathlib import Path
 from typing import Any, Self, TypeVar, get_args
 
@@ -38,6 +43,8 @@ def load_toml(cls: type[C], path: str | Path, sets: Sequence[str] = ()) -> C:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise NotFoundError(f"There is no configuration file {file}.") from None
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not valid TOML: {error}") from None
     return cls.build(override(values, sets))
@@ -45,7 +52,7 @@ def load_toml(cls: type[C], path: str | Path, sets: Sequence[str] = ()) -> C:
 
 def override(values: Mapping[str, Any], sets: Sequence[str]) -> dict[str, Any]:
     """Apply overrides `a.b=value` to nested values; the value is read as TOML, else taken as a string."""
-    result: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    result: dict[str, Any] = copy.deepcopy(dict(values))
     for item in sets:
         key, equals, text = item.partition("=")
         if not equals or not key.strip():
@@ -57,35 +64,59 @@ def override(values: Mapping[str, Any], sets: Sequence[str]) -> dict[str, Any]:
             if not isinstance(place, dict):
                 raise ConfigError(f"--set {item}: {parent!r} is a value, not a table.")
         try:
-            place[last] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+            (place[last],) = tomllib.loads(f"value = {text}").values()
+        except (tomllib.TOMLDecodeError, ValueError):
             place[last] = text
     return result
 
 
 def dump_toml(config: Config) -> str:
-    """The configuration as TOML text that `load_toml` reads back to an equal object."""
-    return "\n".join(_table(config.model_dump(mode="json", exclude_none=True), ())) + "\n"
+    """The configuration as TOML text that `load_toml` reads back to an equal object.
+
+    Raises `ConfigError` for one that TOML cannot hold, such as None where the default is a value.
+    """
+    text = "\n".join(_table(config.model_dump(mode="python", exclude_none=True), ())).lstrip("\n") + "\n"
+    try:
+        same = type(config).build(tomllib.loads(text)) == config
+    except (tomllib.TOMLDecodeError, ConfigError):
+        same = False
+    if not same:
+        raise ConfigError("This configuration cannot be written as TOML without a loss; give None only where it is the default.")
+    return text
 
 
 def _table(values: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
-    lines = [f"{key} = {_value(value)}" for key, value in values.items() if not isinstance(value, Mapping)]
+    lines = [f"{_key(key)} = {_value(value)}" for key, value in values.items() if not isinstance(value, Mapping)]
     for key, value in values.items():
         if isinstance(value, Mapping):
-            inner = (*path, key)
-            lines += ["", f"[{'.'.join(json.dumps(p) if not p.isidentifier() else p for p in inner)}]"]
+            inner = (*path, _key(key))
+            lines += ["", f"[{'.'.join(inner)}]"]
             lines += _table(value, inner)
     return lines
 
 
+def _key(key: Any) -> str:
+    text = str(key)
+    return text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else _text(text)
+
+
+def _text(text: str) -> str:
+    # JSON's strings are TOML's, but for the character DEL
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return "[" + ", ".join(_value(item) for item in value) + "]"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(key)} = {_value(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, float):
+        return "{" + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple | set | frozenset):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Enum):
+        return _value(value.value)
+    if isinstance(value, int | float):
         return repr(value)
-    return json.dumps(value, ensure_ascii=False)
+    return value.isoformat() if isinstance(value, date | clock) else _text(str(value))
 
 
 def _explain(cls: type[BaseModel], error: ValidationError) -> str:
@@ -95,20 +126,26 @@ def _explain(cls: type[BaseModel], error: ValidationError) -> str:
         if item["type"] == "extra_forbidden":
             known = _keys_at(cls, item["loc"][:-1])
             near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.4)
-            hint = f" Did you mean {near[0]!r}?" if near else f" Known keys: {', '.join(known)}."
+            hint = f" Did you mean {near[0]!r}?" if near else f" Known keys: {', '.join(known)}." if known else ""
             lines.append(f"unknown key {where!r}.{hint}")
+        elif item["type"] == "missing":
+            lines.append(f"{where} is missing")
         else:
-            lines.append(f"{where}: {item['msg']}, got {item['input']!r}")
+            lines.append(f"{where + ': ' if where else ''}{item['msg']}, got {item['input']!r}")
     return "Configuration is not valid: " + "; ".join(lines)
 
 
 def _keys_at(cls: type[BaseModel], path: Sequence[int | str]) -> list[str]:
-    model: type[BaseModel] = cls
+    """Keys of the table at a path, or none; positions in lists and names of members of a union are passed over."""
+    models: list[type[BaseModel]] = [cls]
     for part in path:
-        field = model.model_fields.get(str(part))
-        kinds = [] if field is None else [field.annotation, *get_args(field.annotation)]
-        inner = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        if not inner:
-            return []
-        model = inner[0]
-    return sorted(model.model_fields)
+        fields = [model.model_fields[str(part)] for model in models if str(part) in model.model_fields]
+        if fields:
+            models = [found for field in fields for found in _models(field.annotation)]
+    return sorted({key for model in models for key in model.model_fields})
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _models(part)]

@@ -17,27 +17,39 @@ from geoglot.core.errors import NotFoundError
 
 def names(room: str) -> list[str]:
     """Names of all parts of a room (dots for nested rooms: `data.sources`), without those that begin with `_`."""
-    package = importlib.import_module(f"geoglot.{room}")
-    own = {info.name for info in pkgutil.iter_modules(package.__path__) if not info.name.startswith("_")}
-    return sorted(own | set(_outside(room)))
+    return sorted(_own(room) | set(_outside(room)))
 
 
 def find(room: str, name: str) -> ModuleType:
-    """The module of one part; `NotFoundError` names the nearest parts."""
-    key = name.replace("-", "_")
-    known = names(room)
-    if key in known:
-        outside = _outside(room)
-        if key in outside:
-            module = outside[key].load()
-            if not isinstance(module, ModuleType):
-                raise NotFoundError(f"The entry point {key!r} of group geoglot.{room} must name a module.")
-            return module
+    """The module of one part; `NotFoundError` names the nearest parts. An own part comes before one from outside."""
+    key = _plain(name)
+    own, outside = _own(room), _outside(room)
+    if key in own:
         return importlib.import_module(f"geoglot.{room}.{key}")
+    if key in outside:
+        module = outside[key].load()
+        if not isinstance(module, ModuleType):
+            raise NotFoundError(f"The entry point {key!r} of group geoglot.{room} must name a module.")
+        return module
+    known = sorted(own | set(outside))
     near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
-    hint = f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(known)}."
+    hint = f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(known)}." if known else "There are none yet."
     raise NotFoundError(f"There is no {room} part named {name!r}. {hint}")
 
 
+def _own(room: str) -> set[str]:
+    try:
+        package = importlib.import_module(f"geoglot.{room}")
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"geoglot.{room}".startswith(error.name):
+            raise
+        raise NotFoundError(f"There is no room {room!r} in geoglot.") from None
+    return {info.name for info in pkgutil.iter_modules(package.__path__) if not info.name.startswith("_")}
+
+
 def _outside(room: str) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=f"geoglot.{room}")}
+    return {_plain(point.name): point for point in entry_points(group=f"geoglot.{room}")}
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace("-", "_")

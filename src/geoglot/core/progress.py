@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -55,7 +56,8 @@ class Progress:
     def _write(self, note: str) -> None:
         self._written = True
         line = self.line(note)
-        self._stream.write(f"\r\x1b[2K{line[:160]}" if self._live else f"{line}\n")
+        width = shutil.get_terminal_size((120, 24)).columns - 1
+        self._stream.write(f"\r\x1b[2K{line[:width]}" if self._live else f"{line}\n")
         self._stream.flush()
 
 

@@ -15,7 +15,7 @@ from rasterio.crs import CRS
 from shapely.geometry import MultiPolygon, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
-from geoglot.core.errors import NotEarthError, RasterError
+from geoglot.core.errors import InputError, NotEarthError, RasterError
 
 if TYPE_CHECKING:
     from geoglot.geo.grid import Grid
@@ -252,3 +252,10 @@ def bounds(shape: BaseGeometry) -> tuple[float, float, float, float]:
         if eastern and western and len(eastern) + len(western) == len(boxes):
             west, east = min(b[0] for b in eastern), max(b[2] for b in western) + 360.0
     return west, south, east, north
+
+
+def box_of(west: float, south: float, east: float, north: float) -> BaseGeometry:
+    """The area of a bounding box in degrees; one whose west is greater than its east goes across the antimeridian (RFC 7946)."""
+    if not (np.isfinite([west, south, east, north]).all() and -90 <= south <= north <= 90):
+        raise InputError(f"The box {(west, south, east, north)} is none: give west, south, east, north in degrees.")
+    return split(box(west, south, east + 360.0 if east < west else east, north))

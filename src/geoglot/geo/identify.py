@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 from geoglot.core.errors import InputError
@@ -39,7 +40,9 @@ _SENSOR_TAGS = (
 )
 _DATE = re.compile(
     r"(?<!\d)(?P<y>(?:19[3-9]|20[0-9])\d)(?P<s>[-_.]?)(?P<m>0[1-9]|1[0-2])(?P=s)(?P<d>0[1-9]|[12]\d|3[01])"
-    r"(?:[T_-]?(?P<H>[01]\d|2[0-3]):?(?P<M>[0-5]\d):?(?P<S>[0-5]\d)?)?(?!\d)"
+    # four digits after the date are a time only where a T says so
+    r"(?:(?:[Tt](?P<H>[01]\d|2[0-3])[:-]?(?P<M>[0-5]\d)(?:[:-]?(?P<S>[0-5]\d))?"
+    r"|[_-]?(?P<H2>[01]\d|2[0-3])[:-]?(?P<M2>[0-5]\d)[:-]?(?P<S2>[0-5]\d))(?!\d)|(?!\d))"
 )
 _DAY_OF_YEAR = re.compile(r"[.A](?P<y>20\d\d|19\d\d)(?P<j>[0-3]\d\d)(?:T(?P<H>\d\d)(?P<M>\d\d)(?P<S>\d\d))?(?!\d)")
 
@@ -55,7 +58,40 @@ def parse_time(text: str) -> datetime:
         made = datetime.fromisoformat(value.replace("Z", "+00:00"))
     except ValueError:
         raise InputError(f"{text!r} is not a time; write it as 2020-06-30 or 2020-06-30T10:15:00Z.") from None
-    return made.replace(tzinfo=UTC) if made.tzinfo is None else made.astimezone(UTC)
+    return utc(made)
+
+
+def utc(time: datetime) -> datetime:
+    """The same time in UTC; a time without zone is taken for UTC."""
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def parse_interval(text: str) -> tuple[datetime | None, datetime | None]:
+    """Start and end of `2019-01-01/2020-12-31`, of `2019-06` or another single time; `..` or nothing leaves an end open.
+
+    The end of a day, month or year that is named without a time is its last moment. Raises `InputError`.
+    """
+    parts = [part.strip() for part in text.split("/")]
+    if len(parts) > 2:
+        raise InputError(f"{text!r} is not a span of time; write it as 2019-01-01/2020-12-31, with .. for an open end.")
+    first, last = (None if part in ("", "..") else part for part in (parts[0], parts[-1]))
+    start, end = None if first is None else parse_time(first), None if last is None else _last_moment(last)
+    if start is not None and end is not None and end < start:
+        raise InputError(f"The span of time {text!r} ends before it begins.")
+    return start, end
+
+
+def _last_moment(text: str) -> datetime:
+    start = parse_time(text)
+    if re.fullmatch(r"\d{4}", text):
+        following = start.replace(year=start.year + 1)
+    elif re.fullmatch(r"\d{4}-\d{2}", text):
+        following = (start + timedelta(days=31)).replace(day=1)
+    elif re.fullmatch(r"\d{4}-\d{2}-\d{2}|\d{8}", text):
+        following = start + timedelta(days=1)
+    else:
+        return start
+    return following - timedelta(microseconds=1)
 
 
 def find_time(tags: Mapping[str, str], name: str) -> datetime | None:
@@ -72,15 +108,8 @@ def time_in_name(name: str) -> datetime | None:
     """A date in a file name: 20200831, 2020-08-31, with a time after it, a MODIS or HLS day of year, or a name that is a year."""
     for found in _DATE.finditer(name):
         try:
-            return datetime(
-                int(found["y"]),
-                int(found["m"]),
-                int(found["d"]),
-                int(found["H"] or 0),
-                int(found["M"] or 0),
-                int(found["S"] or 0),
-                tzinfo=UTC,
-            )
+            clock = [int(found[part] or found[f"{part}2"] or 0) for part in "HMS"]
+            return datetime(int(found["y"]), int(found["m"]), int(found["d"]), clock[0], clock[1], clock[2], tzinfo=UTC)
         except ValueError:
             continue
     if day := _DAY_OF_YEAR.search(name):
@@ -105,7 +134,7 @@ def _loose(text: str) -> datetime | None:
         made = datetime.fromisoformat(value.replace("Z", "+00:00"))
     except ValueError:
         return time_in_name(value)
-    return made.replace(tzinfo=UTC) if made.tzinfo is None else made.astimezone(UTC)
+    return utc(made)
 
 
 def find_sensor(tags: Mapping[str, str], href: str, descriptions: Sequence[str | None] = ()) -> Sensor:
@@ -120,12 +149,20 @@ def find_sensor(tags: Mapping[str, str], href: str, descriptions: Sequence[str |
     if _sentinel_2_names(descriptions):
         return sensor_named("sentinel-2")
     for part in [path.stem, *list(path.parts[-2:-5:-1])]:
-        if found := match_word(part):
+        if found := sensor_in(part):
             return found
-        for word in re.split(r"[_\s.]+", part):
-            if len(word) > 2 and (found := match_word(word)):
-                return found
     return UNKNOWN
+
+
+def sensor_in(text: str) -> Sensor | None:
+    """The sensor that a name holds as one word or two (`sentinel-2-l2a`, `my_landsat_8_scene`), or None."""
+    if found := match_word(text):
+        return found
+    words = [word for word in re.split(r"[_\s.-]+", text) if word]
+    for word in [f"{a}-{b}" for a, b in pairwise(words)] + words:
+        if len(word) > 2 and (found := match_word(word)):
+            return found
+    return None
 
 
 def _sentinel_2_names(descriptions: Sequence[str | None]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -28,6 +28,7 @@ from geoglot.geo.footprint import check_earth
 from geoglot.geo.grid import Grid, Window
 from geoglot.geo.raster import Raster
 from geoglot.geo.sensors import Band, Sensor, rescaled
+from geoglot.geo.sensors import sensor as sensor_named
 
 # GDAL itself allows more; a header that claims more than this is damaged or not meant for a laptop.
 MAX_PIXELS = 2**42
@@ -178,8 +179,35 @@ class Scene:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes when a file of the scene changes."""
-        return fingerprint(tuple(dict.fromkeys(layer.href for layer in self.layers)), self._updated)
+        """Changes when a file of the scene changes, or the catalogue's item that it comes from."""
+        hrefs = dict.fromkeys(layer.href for layer in self.layers)
+        # a catalogue says itself when an item changes: its remote files need not be asked one by one
+        return fingerprint(tuple(href for href in hrefs if not (self._updated and is_remote(href))), self._updated)
+
+    def record(self) -> dict[str, Any]:
+        """Plain values (as JSON has them) from which `Scene.from_record` opens the scene again."""
+        return {
+            "id": self.id,
+            "layers": [[layer.href, layer.index] for layer in self.layers],
+            "bands": [[b.name, b.common, b.wavelength, b.scale, b.offset] for b in self.bands],
+            "sensor": self.sensor.id,
+            "time": None if self.time is None else self.time.isoformat(),
+            "updated": self._updated,
+            "main": self._main,
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """Open the scene of a `record`; raises what `open` raises, and `KeyError`, `TypeError` or `ValueError` if it is none."""
+        return cls(
+            record["id"],
+            [Layer(*layer) for layer in record["layers"]],
+            sensor_named(record["sensor"]),
+            [Band(*band) for band in record["bands"]],
+            None if record["time"] is None else datetime.fromisoformat(record["time"]),
+            record["updated"],
+            record["main"],
+        )
 
     def read(
         self,

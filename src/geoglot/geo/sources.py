@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from geoglot.core.errors import NotFoundError
-from geoglot.geo.files import is_remote
+from geoglot.core.errors import GeoglotError, NotFoundError
+from geoglot.geo.files import fingerprint, is_remote
+from geoglot.geo.scene import Scene
+
+if TYPE_CHECKING:
+    from geoglot.geo.items import ItemEntry
+
+Broken = tuple[str, GeoglotError]
 
 SUFFIXES = frozenset(
     ".tif .tiff .gtiff .jp2 .j2k .png .jpg .jpeg .webp .vrt .img .nc .hdf .h5 .ntf .nitf".split()
@@ -27,6 +36,64 @@ def expand(sources: Iterable[str | Path] | str | Path) -> Iterator[str]:
             if found not in seen:
                 seen.add(found)
                 yield found
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A scene in one file, by path or address. Nothing has been read."""
+
+    id: str
+
+    def fingerprint(self) -> str:
+        """The fingerprint that the scene will have."""
+        return fingerprint((self.id,))
+
+    def open(self, sensor: str | None = None, bands: Sequence[str] | None = None, time: datetime | str | None = None) -> Scene:
+        """Open the scene; see `Scene.open`."""
+        return Scene.open(self.id, sensor, bands, time)
+
+
+def entries(
+    sources: Iterable[str | Path] | str | Path = (),
+    stac: Iterable[str | Path] | str | Path = (),
+    collections: Sequence[str] = (),
+    bbox: tuple[float, float, float, float] | None = None,
+    between: str | None = None,
+) -> Iterator[FileEntry | ItemEntry | Broken]:
+    """Everything that can be opened as a scene, one by one and before anything is opened: files, then the items of catalogues.
+
+    An entry has `id`, `fingerprint()` and `open(sensor, bands, time)`: what an archive holds already, with the same
+    fingerprint, need not be opened. `collections`, `bbox` and `between` (a span of time) choose among the items. An item that
+    cannot be understood comes as its address and the error; a source or catalogue that cannot be reached raises.
+    """
+    for path in expand(sources):
+        yield FileEntry(path)
+    for place in [stac] if isinstance(stac, str | Path) else stac:
+        from geoglot.geo import stac as catalogues  # half a second that files do not need
+
+        yield from catalogues.entries(place, collections, bbox, between)
+
+
+def scenes(
+    sources: Iterable[str | Path] | str | Path = (),
+    stac: Iterable[str | Path] | str | Path = (),
+    sensor: str | None = None,
+    bands: Sequence[str] | None = None,
+    time: str | None = None,
+    **chosen: Any,
+) -> Iterator[Scene | Broken]:
+    """The same, opened one after another; what cannot be opened comes as its name and the error. `time` is that of the scenes.
+
+    `chosen` are `collections`, `bbox` and `between` (a span of time), which choose among the items of catalogues.
+    """
+    for entry in entries(sources, stac, **chosen):
+        if isinstance(entry, tuple):
+            yield entry
+            continue
+        try:
+            yield entry.open(sensor, bands, time)
+        except GeoglotError as error:
+            yield entry.id, error
 
 
 def _expand(source: str) -> list[str]:

@@ -6,8 +6,8 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from pathlib import Path
+from datetime import date, datetime
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from geoglot.core.errors import InputError, NotFoundError
-from geoglot.geo.footprint import split
+from geoglot.geo.footprint import bounds, split
+from geoglot.geo.identify import utc
 from geoglot.geo.write import atomic
 
 FORMATS = (".geojson", ".json", ".parquet", ".csv")
@@ -39,21 +40,24 @@ def geometry(shape: BaseGeometry | None) -> dict[str, Any] | None:
     """A GeoJSON geometry with rings wound by the right-hand rule and coordinates rounded to a centimetre."""
     if shape is None or shape.is_empty:
         return None
-    wound = shapely.set_precision(shape, 10.0**-_DIGITS, mode="pointwise") if shape.geom_type != "Point" else shape
-    wound = shapely.orient_polygons(wound)
-    made: dict[str, Any] = json.loads(shapely.to_geojson(wound))
-    made["coordinates"] = _rounded(made["coordinates"])
+    made: dict[str, Any] = _rounded(json.loads(shapely.to_geojson(shapely.orient_polygons(shape))))
     return made
 
 
 def _rounded(value: Any) -> Any:
-    return [_rounded(item) for item in value] if isinstance(value, list) else round(value, _DIGITS)
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return round(value, _DIGITS) if isinstance(value, float) else value
 
 
 def plain(value: Any) -> Any:
     """A value as JSON has it: times as ISO 8601, arrays as lists, what is not a number as None."""
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date | PurePath):
+        return str(value)
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, np.ndarray):
@@ -61,28 +65,38 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not np.isfinite(value):
         return None
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
     return value
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV with a header; the geometry becomes its bounds (west, south, east, north)."""
+    """Rows as CSV with a header; the geometry becomes its bounds (west, south, east, north).
+
+    West is greater than east where the geometry crosses the antimeridian.
+    """
     flat = []
     for row in rows:
         entry = {key: _cell(plain(value)) for key, value in row.items() if key != "geometry"}
         if "geometry" in row:
             shape = row["geometry"]
-            corner = ("", "", "", "") if shape is None else tuple(round(value, _DIGITS) for value in shape.bounds)
+            corner = ("", "", "", "") if shape is None or shape.is_empty else _corners(shape)
             entry |= dict(zip(("west", "south", "east", "north"), corner, strict=True))
         flat.append(entry)
+    if not flat:
+        return ""
     names = list(dict.fromkeys(key for entry in flat for key in entry))
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(flat)
     return buffer.getvalue()
+
+
+def _corners(shape: BaseGeometry) -> tuple[float, ...]:
+    west, south, east, north = bounds(shape)
+    return tuple(round(value, _DIGITS) for value in (west, south, east - 360.0 if east > 180.0 else east, north))
 
 
 def _cell(value: Any) -> Any:
@@ -117,10 +131,10 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     shapes = [row.get("geometry") for row in rows]
     columns: dict[str, Any] = {}
     for name in dict.fromkeys(key for row in rows for key in row if key != "geometry"):
-        values = [row.get(name) for row in rows]
-        columns[name] = pa.array([value.tolist() if isinstance(value, np.ndarray | np.generic) else value for value in values])
-    columns["geometry"] = pa.array([None if shape is None else shapely.to_wkb(shape) for shape in shapes], pa.binary())
-    known = [shape for shape in shapes if shape is not None]
+        columns[name] = _column([row.get(name) for row in rows])
+    wound = [None if shape is None or shape.is_empty else shapely.orient_polygons(shape) for shape in shapes]
+    columns["geometry"] = pa.array([None if shape is None else shapely.to_wkb(shape) for shape in wound], pa.binary())
+    known = [shape for shape in wound if shape is not None]
     column: dict[str, Any] = {
         "encoding": "WKB",
         "geometry_types": sorted({shape.geom_type for shape in known}),
@@ -132,6 +146,23 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     meta = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
     table = pa.table(columns)
     pq.write_table(table.replace_schema_metadata({b"geo": json.dumps(meta).encode()}), path)
+
+
+def _column(values: list[Any]) -> Any:
+    """Values as an Arrow column: times stay times, what Arrow has no one type for becomes JSON."""
+    import pyarrow as pa
+
+    if all(value is None for value in values):
+        return pa.array(values, pa.string())
+    if all(value is None or isinstance(value, datetime) for value in values):
+        return pa.array([None if value is None else utc(value) for value in values], pa.timestamp("us", "UTC"))
+    simple = [plain(value) for value in values]
+    if any(isinstance(value, dict) for value in simple):
+        return pa.array([None if value is None else json.dumps(value, ensure_ascii=False) for value in simple])
+    try:
+        return pa.array(simple)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if value is None else value if isinstance(value, str) else json.dumps(value) for value in simple])
 
 
 def read_area(path: str | Path) -> BaseGeometry:
@@ -156,10 +187,9 @@ def area(made: Any, name: str = "the area") -> BaseGeometry:
     shapes = [shape for shape in shapes if shape.area > 0]
     if not shapes:
         raise InputError(f"{name} holds no polygon; an area needs one.")
-    result = shapely.union_all([split(shape) for shape in shapes])
-    if abs(result.bounds[1]) > 90 or abs(result.bounds[3]) > 90:
+    if any(shape.bounds[1] < -90 or shape.bounds[3] > 90 for shape in shapes):
         raise InputError(f"{name} has latitudes beyond 90 degrees; GeoJSON is in longitude and latitude (EPSG:4326).")
-    return result
+    return shapely.union_all([split(shape) for shape in shapes])
 
 
 def _geometries(made: Any) -> list[Any]:
@@ -167,5 +197,7 @@ def _geometries(made: Any) -> list[Any]:
     if kind == "FeatureCollection":
         return [part for feature in made["features"] for part in _geometries(feature)]
     if kind == "Feature":
-        return [made["geometry"]] if made.get("geometry") else []
+        return _geometries(made["geometry"]) if made.get("geometry") else []
+    if kind == "GeometryCollection":
+        return [part for geometry in made["geometries"] for part in _geometries(geometry)]
     return [made]

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 from rasterio.shutil import copy as rio_copy
+from rasterio.windows import Window
 
 from geoglot.core.errors import InputError, NotFoundError, ResourceError
 from geoglot.geo.raster import Raster
@@ -36,7 +38,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         part.chmod(0o666 & ~_umask())
         part.replace(target)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise ResourceError(f"The disk is full: {target} was not written.") from None
         raise
     finally:
@@ -65,6 +67,8 @@ def write_geotiff(
     target = Path(path)
     if raster.data.dtype == np.bool_:
         raise InputError("A GeoTIFF has no boolean type: convert the data to uint8 first.")
+    if nodata is not None and not _holds(raster.data.dtype, nodata):
+        raise InputError(f"{raster.data.dtype} cannot hold the nodata value {nodata}: choose another, or none for a mask.")
     count, height, width = raster.data.shape
     profile: dict[str, Any] = {
         "driver": "GTiff",
@@ -86,14 +90,31 @@ def write_geotiff(
         try:
             with rasterio.open(plain if cog else part, "w", **profile) as file:
                 _fill(file, raster, data, masked, tags)
-            if cog:
+            if not cog:
+                _check(part)
+            else:
                 how = "nearest" if np.issubdtype(data.dtype, np.integer) and count == 1 else "average"
-                rio_copy(plain, part, driver="COG", compress="deflate", predictor="yes", overview_resampling=how, blocksize=512)
-        except RasterioError as error:
-            raise ResourceError(f"{target} could not be written: {error}") from None
+                better = "no" if np.issubdtype(data.dtype, np.complexfloating) else "yes"
+                rio_copy(plain, part, driver="COG", compress="deflate", predictor=better, overview_resampling=how, blocksize=512)
+                _check(part)
+        except (RasterioError, CPLE_BaseError) as error:
+            raise ResourceError(f"{target} could not be written: {error}. Is the disk full?") from None
         finally:
             plain.unlink(missing_ok=True)
     return target
+
+
+def _holds(kind: np.dtype[Any], nodata: float) -> bool:
+    if not np.issubdtype(kind, np.integer):
+        return True
+    limits = np.iinfo(kind)
+    return bool(limits.min <= nodata <= limits.max and nodata == int(nodata))
+
+
+def _check(path: Path) -> None:
+    """Read the last block: a full disk is not always told when a file is closed."""
+    with rasterio.open(path) as file:
+        file.read(file.count, window=Window(file.width - 1, file.height - 1, 1, 1))
 
 
 def _fill(file: Any, raster: Raster, data: np.ndarray[Any, Any], masked: bool, tags: Mapping[str, str] | None) -> None:
