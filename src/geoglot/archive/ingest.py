@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +20,6 @@ from geoglot.core.protocols import Scorer, TileEncoder
 
 FLUSH_ROWS = 8192
 FLUSH_SECONDS = 30.0
-MAX_READERS = 4
 
 
 @dataclass(frozen=True)
@@ -98,16 +98,17 @@ class Ingest:
     def run(self, reader: Reader[Source], sources: Sequence[Source], progress: Progress) -> None:
         """Take in everything that the reader gives; the last commit is made, the leftovers are swept."""
         estimate = _Estimate(sources, progress)
-        for item in reader:
-            if isinstance(item, Piece):
-                estimate.began(item.job)
-                self._take(item)
-                progress.advance(len(item.chunk.tiles), f"{len(self.ledger.skipped)} skipped" if self.ledger.skipped else "")
-            else:
-                self._end(item)
-                estimate.ended(item)
-            if self._count >= FLUSH_ROWS or time.monotonic() - self._flushed > FLUSH_SECONDS:
-                self.flush()
+        with closing(iter(reader)) as items:  # an error here must stop the threads that read
+            for item in items:
+                if isinstance(item, Piece):
+                    estimate.began(item.job)
+                    self._take(item)
+                    progress.advance(len(item.chunk.tiles), f"{len(self.ledger.skipped)} skipped" if self.ledger.skipped else "")
+                else:
+                    self._end(item)
+                    estimate.ended(item)
+                if self._count >= FLUSH_ROWS or time.monotonic() - self._flushed > FLUSH_SECONDS:
+                    self.flush()
         self._encode()
         self.flush()
         self.sweep()

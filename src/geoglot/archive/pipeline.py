@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -116,7 +116,8 @@ class Reader(Generic[S]):
         self._failed: BaseException | None = None
         self._threads = [threading.Thread(target=self._work, daemon=True, name=f"reader-{i}") for i in range(workers)]
 
-    def __iter__(self) -> Iterator[Piece | End]:
+    def __iter__(self) -> Generator[Piece | End, None, None]:
+        """Start reading; close the generator to stop the threads."""
         for thread in self._threads:
             thread.start()
         try:
