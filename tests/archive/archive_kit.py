@@ -74,7 +74,7 @@ def write_scene(
     """A GeoTIFF of data (C, H, W)."""
     count, height, width = data.shape
     place = {"crs": crs, "transform": Affine(gsd, 0, origin[0], 0, -gsd, origin[1])} if crs else {}
-    options = {"photometric": "RGB"} if count == 3 else {}
+    options = ({"photometric": "RGB"} if count == 3 else {}) | profile
     with rasterio.open(
         path,
         "w",
@@ -86,7 +86,6 @@ def write_scene(
         nodata=nodata,
         **place,
         **options,
-        **profile,
     ) as file:
         file.write(data)
         if tags:

@@ -406,3 +406,21 @@ def test_scenes_have_their_outlines(folder, out, encoder):
         assert isinstance(row["geometry"], shapely.Geometry)
         west, south, east, north = row["geometry"].bounds
         assert (row["west"], row["south"], row["east"], row["north"]) == pytest.approx((west, south, east, north))
+
+
+def test_a_scene_whose_geometry_fails_is_told_and_stops_nothing(folder, out, encoder, monkeypatch):
+    made = ingest.tile_batch
+
+    def failing(scene, *rest):
+        if "red" in scene.id:
+            raise ValueError("no such place")
+        return made(scene, *rest)
+
+    monkeypatch.setattr(ingest, "tile_batch", failing)
+    monkeypatch.setattr(ingest, "FLUSH_ROWS", 4)
+    report = take([folder], out, encoder, batch=4)
+    assert len(report.added) == 3
+    ((source, reason),) = report.skipped
+    assert source.endswith("red_20200105.tif")
+    assert "no such place" in reason
+    assert len(contents(out)) == 9

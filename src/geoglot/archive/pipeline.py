@@ -38,7 +38,7 @@ class Job:
     empty: int = 0
     cloudy: int = 0
     inflight: int = 0
-    ended: bool = False
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,7 @@ class Reader(Generic[S]):
         try:
             job = self._prepare(source)
             if job is not None:
+                _ = job.scene.footprint  # worked out here, so that an impossible one is a reason like any other
                 for piece in pieces(job):
                     self._queue.put(piece)
                     if self._queue.stopped:
