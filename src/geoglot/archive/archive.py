@@ -161,16 +161,35 @@ class Archive:
             raise InputError(f"k is a number from 1 to {MAX_K}, got {k}.")
         if not 0 <= weight <= 1:
             raise InputError(f"The weight of the words is a number from 0 to 1, got {weight}.")
-        self._refresh()
-        chosen = filters.make(bbox, within, time, where, self._generation.hidden)
-        parts = []
-        if image is not None or like:
-            parts.append(self._image_query(image, like, model))
-        if text is not None:
-            parts.append(self._text_query(text, text_encoder or model))
-        with self._store.errors("Searching"):
-            found = ranking.rank(self._tiles, np.stack(parts), weight, chosen.sql, k)
-            return Hits(self._collect(found, chosen, k, merge, set(like)), queries.title(text, image, like))
+        title = queries.title(text, image, like)
+        while True:
+            self._refresh()
+            seen = self._live
+            try:
+                chosen = filters.make(bbox, within, time, where, self._generation.hidden)
+                parts = []
+                if image is not None or like:
+                    parts.append(self._image_query(image, like, model))
+                if text is not None:
+                    parts.append(self._text_query(text, text_encoder or model))
+                return Hits(self._answer(np.stack(parts), weight, chosen, k, merge, set(like)), title)
+            except ArchiveError:  # a writer may have dropped the tables of a generation that it switched away from
+                self._refresh()
+                if self._live == seen:
+                    raise
+
+    def _answer(
+        self, vectors: NDArray[np.float32], weight: float, chosen: filters.Filter, k: int, merge: bool, without: set[str]
+    ) -> list[Hit]:
+        """Rank and collect; with more candidates of the approximate index where too few of them pass the exact tests."""
+        wanted = k + len(without)
+        while True:
+            with self._store.errors("Searching"):
+                found = ranking.rank(self._tiles, vectors, weight, chosen.sql, wanted)
+                hits = self._collect(found, chosen, k, merge, without)
+            if len(hits) == k or found.complete:
+                return hits
+            wanted *= 8
 
     def _text_query(self, words: str, encoder: TextEncoder | None) -> NDArray[np.float32]:
         if not words.strip():

@@ -109,24 +109,24 @@ def check_box(bbox: Sequence[float]) -> Box:
 def _box_area(edges: Box) -> BaseGeometry:
     west, south, east, north = edges
     if east - west >= 360:
-        return box(-180, south, 180, north)
+        return _piece(-180, south, 180, north)
     parts = [
-        box(max(west - turn, -180), south, min(east - turn, 180), north)
+        _piece(max(west - turn, -180), south, min(east - turn, 180), north)
         for turn in (0, 360)
         if east - turn >= -180 and west - turn <= 180
     ]
-    # a box that only touches the antimeridian also touches what lies beyond it
-    return shapely.union_all([*parts, *_twins(edges)])
+    # what touches the antimeridian on one side touches it on the other
+    parts += [_piece(180, south, 180, north)] if west == -180 else []
+    parts += [_piece(-180, south, -180, north)] if east == 180 else []
+    return shapely.union_all(parts)
 
 
-def _twins(edges: Box) -> list[BaseGeometry]:
-    west, south, east, north = edges
-    lines: list[BaseGeometry] = []
-    if west == -180:
-        lines.append(shapely.LineString([(180, south), (180, north)]))
-    if east == 180:
-        lines.append(shapely.LineString([(-180, south), (-180, north)]))
-    return lines if south < north else [shapely.Point(line.coords[0]) for line in lines]
+def _piece(west: float, south: float, east: float, north: float) -> BaseGeometry:
+    """A box, or the line or point that it has shrunk to."""
+    if west < east and south < north:
+        return box(west, south, east, north)
+    corners = {(west, south), (east, north)}
+    return shapely.LineString(sorted(corners)) if len(corners) > 1 else shapely.Point(west, south)
 
 
 def _box_sql(edges: Box) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from geoglot.archive.ingest import Ingest, Report
 from geoglot.archive.pipeline import Reader
 from geoglot.archive.rows import Asked
-from geoglot.archive.sources import Source, listed, recorded
+from geoglot.archive.sources import Source, check_size, listed, recorded
 from geoglot.archive.store import Store, Tables, Writer
 from geoglot.archive.tiling import Options, tiling
 from geoglot.core.errors import ArchiveError, GeoglotError, InputError, ModelMismatchError, RasterError
@@ -199,6 +199,7 @@ def plan(
                 unchanged += 1
                 continue
             with ready.scene as scene:
+                check_size(scene)
                 tiles += len(tiling(scene.shape, scene.gsd, encoder.spec.size, options))
             scenes += 1
         except GeoglotError as error:

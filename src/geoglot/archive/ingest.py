@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from geoglot.archive.pipeline import End, Job, Piece, Reader
 from geoglot.archive.rows import Tiles, run_of, scene_row, tile_batch
-from geoglot.archive.sources import Prepared, Source
+from geoglot.archive.sources import Prepared, Source, check_size
 from geoglot.archive.store import Tables, Writer
 from geoglot.archive.tiling import cut, tiling
 from geoglot.core.progress import Progress
@@ -19,7 +20,6 @@ from geoglot.core.protocols import Scorer, TileEncoder
 
 FLUSH_ROWS = 8192
 FLUSH_SECONDS = 30.0
-MAX_READERS = 4
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ class Ingest:
         if ready is None:
             return None
         scene = ready.scene
+        check_size(scene)
         run = run_of(scene.id, ready.fingerprint, ready.asked)
         plan = tiling(scene.shape, scene.gsd, size, options)
         job = Job(scene, plan, run, ready.fingerprint, ready.asked, ready.opened)
@@ -98,22 +99,25 @@ class Ingest:
     def run(self, reader: Reader[Source], sources: Sequence[Source], progress: Progress) -> None:
         """Take in everything that the reader gives; the last commit is made, the leftovers are swept."""
         estimate = _Estimate(sources, progress)
-        for item in reader:
-            if isinstance(item, Piece):
-                estimate.began(item.job)
-                self._take(item)
-                progress.advance(len(item.chunk.tiles), f"{len(self.ledger.skipped)} skipped" if self.ledger.skipped else "")
-            else:
-                self._end(item)
-                estimate.ended(item)
-            if self._count >= FLUSH_ROWS or time.monotonic() - self._flushed > FLUSH_SECONDS:
-                self.flush()
+        with closing(iter(reader)) as items:  # an error here must stop the threads that read
+            for item in items:
+                if isinstance(item, Piece):
+                    estimate.began(item.job)
+                    self._take(item)
+                    progress.advance(len(item.chunk.tiles), f"{len(self.ledger.skipped)} skipped" if self.ledger.skipped else "")
+                else:
+                    self._end(item)
+                    estimate.ended(item)
+                if self._count >= FLUSH_ROWS or time.monotonic() - self._flushed > FLUSH_SECONDS:
+                    self.flush()
         self._encode()
         self.flush()
         self.sweep()
 
     def _take(self, piece: Piece) -> None:
         job = piece.job
+        if job.failed:
+            return
         for window, place in zip(piece.chunk.tiles, piece.chunk.places, strict=True):
             if window[:2] in job.done:
                 continue
@@ -159,31 +163,42 @@ class Ingest:
         self._waiting.clear()
 
     def _end(self, item: End) -> None:
-        if item.error is not None:
+        if item.error is not None and item.job is None:
             self.ledger.skipped.append((item.source, item.error))
-            if item.job is not None:
-                self._encode()  # empties the batch, so that no tile of the broken scene stays in it
-                _, rows = self._rows.pop(item.job.run, (None, Tiles()))
-                self._count -= len(rows)
+        elif item.error is not None and item.job is not None:
+            self._encode()  # empties the batch, so that no tile of the broken scene stays in it
+            _, rows = self._rows.pop(item.job.run, (None, Tiles()))
+            self._count -= len(rows)
+            self._fail(item.job, item.error)
         elif item.job is None:
             self.ledger.unchanged += 1
         else:
-            item.job.ended = True
             self._ended.append(item.job)
+
+    def _fail(self, job: Job, reason: str) -> None:
+        """Give a scene up; what is stored of it stays hidden, and goes in the end."""
+        if not job.failed:
+            job.failed = True
+            self.ledger.skipped.append((job.scene.id, reason))
 
     def flush(self) -> None:
         """Commit rows, then the scenes that they complete, then the deletion of what these replace; then publish."""
         self._flushed = time.monotonic()
-        dim = self._encoder.spec.dim
-        if self._rows:
-            self._tables.add([tile_batch(job.scene, job.run, job.fingerprint, rows, dim) for job, rows in self._rows.values()])
-            for job, rows in self._rows.values():
-                job.stored += len(rows)
-                self._loose.add(job.run)
+        batches = []
+        for job, rows in self._rows.values():
+            try:
+                batches.append(tile_batch(job.scene, job.run, job.fingerprint, rows, self._encoder.spec.dim))
+            except Exception as error:  # a damaged georeference may defy geometry in ways that no library documents
+                self._fail(job, f"its tiles have no place on the Earth ({type(error).__name__}: {error})")
+                continue
+            job.stored += len(rows)
+            self._loose.add(job.run)
+        if batches:
+            self._tables.add(batches)
         self._rows.clear()
         self._count = 0
-        ready = [job for job in self._ended if job.inflight == 0]
-        self._ended = [job for job in self._ended if job.inflight]
+        ready = [job for job in self._ended if job.inflight == 0 and not job.failed]
+        self._ended = [job for job in self._ended if job.inflight and not job.failed]
         self._complete([job for job in ready if job.stored or job.cloudy])
         self.ledger.skipped += [(job.scene.id, "it holds no valid pixels") for job in ready if not (job.stored or job.cloudy)]
         self._writer.publish(self._tables, self._loose)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -38,7 +38,7 @@ class Job:
     empty: int = 0
     cloudy: int = 0
     inflight: int = 0
-    ended: bool = False
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,8 @@ class Reader(Generic[S]):
         self._failed: BaseException | None = None
         self._threads = [threading.Thread(target=self._work, daemon=True, name=f"reader-{i}") for i in range(workers)]
 
-    def __iter__(self) -> Iterator[Piece | End]:
+    def __iter__(self) -> Generator[Piece | End, None, None]:
+        """Start reading; close the generator to stop the threads."""
         for thread in self._threads:
             thread.start()
         try:
@@ -155,6 +156,7 @@ class Reader(Generic[S]):
         try:
             job = self._prepare(source)
             if job is not None:
+                _ = job.scene.footprint  # worked out here, so that an impossible one is a reason like any other
                 for piece in pieces(job):
                     self._queue.put(piece)
                     if self._queue.stopped:

@@ -21,6 +21,7 @@ Floats = NDArray[np.float32]
 _BATCH = 8192
 _SAMPLE = 50_000  # rows from which μ and σ are estimated where there are too many to look at
 _WIDER = 20  # candidates of the approximate index for one row wanted
+_BETWEEN = np.array([0.2, 0.35, 0.5, 0.65, 0.8])  # found by trial on clustered vectors: 3 directions miss a quarter of the best
 
 
 @dataclass(frozen=True)
@@ -45,21 +46,28 @@ def rank(table: Any, queries: Floats, weight: float, where: str, wanted: int) ->
 
     `queries` is (1, D), or (2, D): image, then text, of which `weight` is the share.
     """
-    if table.count_rows(where or None) <= ann.EXACT_ROWS or not ann.indexed(table):
+    count = max(200 if len(queries) == 1 else 1000, _WIDER * wanted)
+    rows = table.count_rows(where or None)
+    if rows <= max(ann.EXACT_ROWS, 4 * count) or not ann.indexed(table):
         ids, scores = _scan(table, queries, where)
         mixed = scores[:, 0] if len(queries) == 1 else mix(scores, _moments(scores), weight)
         return _sorted(ids, mixed, True)
-    count = max(200, _WIDER * wanted)
     if len(queries) == 1:
         ids = ann.candidates(table, queries[0], where, count)
         scores = _exact(table, queries, ids)
         return _sorted(ids, scores[:, 0], False)
     moments = _moments(_sample(table, queries, where))
-    # in between the two queries lie rows that are good for both and best for neither
-    slopes = np.array([(1 - weight), weight], dtype=np.float32) / np.maximum(moments[1], 1e-6)
-    between = (slopes @ queries).astype(np.float32)
-    ids = np.unique(np.concatenate([ann.candidates(table, query, where, count) for query in (*queries, between)]))
+    found = [ann.candidates(table, query, where, count) for query in _between(queries, moments[1], weight)]
+    ids = np.unique(np.concatenate(found))
     return _sorted(ids, mix(_exact(table, queries, ids), moments, weight), False)
+
+
+def _between(queries: Floats, deviations: NDArray[np.float64], weight: float) -> Floats:
+    """Directions from the one query to the other: rows that are good for both are best for one of them, and rarely for either."""
+    parts = _BETWEEN * weight / (_BETWEEN * weight + (1 - _BETWEEN) * (1 - weight))
+    slopes = np.stack([1 - parts, parts], axis=1) / np.maximum(deviations, 1e-6)
+    result: Floats = (slopes @ queries).astype(np.float32)
+    return result
 
 
 def mix(scores: Floats, moments: NDArray[np.float64], weight: float) -> Floats:

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from geoglot.archive.rows import Asked, reopen
-from geoglot.core.errors import NotFoundError
+from geoglot.core.errors import NotFoundError, RasterError
 from geoglot.geo import sources as places
 from geoglot.geo.files import fingerprint, is_remote
 from geoglot.geo.scene import Scene
 
+MAX_RATIO = 4000  # deflate reaches 1,032 on constant data
+_LARGE = 2**28  # bytes, which are read whatever the ratio
 _REMOTE_WEIGHT = 50e6  # bytes that a remote file is taken for, in guesses of the time left
 
 
@@ -64,6 +68,23 @@ class Source:
         if _same(record, mark, asked):
             return None
         return Prepared(Scene.open(self.id, asked.sensor, asked.bands, asked.time), mark, asked, True)
+
+
+def check_size(scene: Scene) -> None:
+    """Raise `RasterError` for a local file whose header claims thousands of times what it holds.
+
+    Such a file is damaged, or almost wholly without data; reading it would make hours of empty tiles.
+    """
+    for href in dict.fromkeys(layer.href for layer in scene.layers):
+        if is_remote(href) or not Path(href).is_file():
+            continue
+        dataset, held = scene.dataset(href), Path(href).stat().st_size
+        claimed = dataset.height * dataset.width * sum(np.dtype(kind).itemsize for kind in dataset.dtypes)
+        if dataset.driver != "VRT" and claimed > max(_LARGE, MAX_RATIO * held):
+            raise RasterError(
+                f"{href} claims {dataset.height} x {dataset.width} pixels ({claimed / 2**30:,.0f} GiB) but holds {held / 2**20:,.1f} MiB: "
+                "its header is damaged, or nearly all of it is empty; cut out the part with data (gdal_translate -projwin)."
+            )
 
 
 def _same(record: Mapping[str, Any] | None, mark: str, asked: Asked) -> bool:

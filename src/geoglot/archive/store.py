@@ -112,7 +112,7 @@ class Store:
 
     def connect(self) -> Any:
         """A connection of our own to the database."""
-        os.environ.setdefault("LANCE_LOG", "error")  # it warns of every table that is made
+        os.environ.setdefault("LANCEDB_LOG", "error")  # it warns of every table that is made
         import lancedb
 
         with self.errors("Opening"):

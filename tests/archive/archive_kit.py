@@ -74,7 +74,7 @@ def write_scene(
     """A GeoTIFF of data (C, H, W)."""
     count, height, width = data.shape
     place = {"crs": crs, "transform": Affine(gsd, 0, origin[0], 0, -gsd, origin[1])} if crs else {}
-    options = {"photometric": "RGB"} if count == 3 else {}
+    options = ({"photometric": "RGB"} if count == 3 else {}) | profile
     with rasterio.open(
         path,
         "w",
@@ -86,7 +86,6 @@ def write_scene(
         nodata=nodata,
         **place,
         **options,
-        **profile,
     ) as file:
         file.write(data)
         if tags:
@@ -106,3 +105,26 @@ def patchwork(height: int, width: int, side: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 256, (3, -(-height // side), -(-width // side)))
     return np.kron(small, np.ones((1, side, side)))[:, :height, :width].astype(np.uint8)
+
+
+def contents(path: Path) -> dict[str, np.ndarray]:
+    """All rows that a reader sees, by id: vectors."""
+    from geoglot.archive import filters, ranking
+    from geoglot.archive.store import Store
+
+    store = Store(path)
+    live = store.state().live
+    tiles, _ = store.read(live)
+    hidden = filters.make(hidden=live.hidden).sql
+    search = tiles.search().select(["id", "vector"])
+    found = (search.where(hidden) if hidden else search).to_arrow()
+    ids = found["id"].to_pylist()
+    assert len(ids) == len(set(ids)), "a row is there twice"
+    values = ranking.vectors(found["vector"].combine_chunks()) if ids else np.zeros((0, 1))
+    return dict(zip(ids, values, strict=True))
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two archives hold the same rows with the same vectors."""
+    first, second = contents(one), contents(other)
+    return first.keys() == second.keys() and all(np.array_equal(first[key], second[key]) for key in first)

@@ -1,0 +1,139 @@
+"""Kill ingest at random moments, resume it, and compare the archive with one that was never interrupted.
+
+As a script: `python tests/archive/kills.py --kills 30`. The test suite does two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from archive_kit import FakeEncoder, patchwork, same, write_scene
+
+from geoglot.archive import Archive, index, ingest, tiling
+from geoglot.archive.store import Store
+
+_PACE = 0.004  # seconds a tile, so that kills fall between commits
+
+
+def settings() -> None:
+    """Many commits, small reads: most moments lie close to a commit."""
+    ingest.FLUSH_ROWS, ingest.FLUSH_SECONDS = 20, 0.15
+    tiling.CHUNK_BYTES = 12 * 32 * 32 * 8
+
+
+def make_scenes(folder: Path) -> None:
+    """One large scene, some of middle size, many small ones, one broken."""
+    folder.mkdir(parents=True)
+    write_scene(folder / "large.tif", patchwork(512, 480, 16, 0), tiled=True, blockxsize=128, blockysize=128, compress="deflate")
+    for i in range(4):
+        write_scene(folder / f"middle_{i}.tif", patchwork(128, 160, 16, 10 + i))
+    for i in range(20):
+        write_scene(folder / f"small_{i}.tif", patchwork(32, 32, 8, 100 + i))
+    (folder / "broken.tif").write_text("no")
+
+
+def change(folder: Path) -> None:
+    """Replace some of the scenes, so that kills also fall into replacement."""
+    write_scene(folder / "middle_1.tif", patchwork(160, 128, 16, 51))
+    write_scene(folder / "small_3.tif", patchwork(64, 64, 8, 52))
+
+
+def child(folder: str, out: str, seed: int, re_embed: bool) -> None:
+    """What the process that is killed does."""
+    settings()
+    index([folder], model=FakeEncoder(seed=seed, delay=_PACE), out=out, batch=8, workers=2, re_embed=re_embed, progress=False)
+
+
+def run_with_kills(folder: Path, out: Path, kills: int, rng: random.Random, seed: int = 0, re_embed: bool = False) -> int:
+    """Run the child again and again, killing it; then let it end. Returns how many kills fell before its end."""
+    done = 0
+    command = [sys.executable, __file__, "--child", str(folder), str(out), str(seed), str(int(re_embed))]
+    environment = os.environ | {"PYTHONPATH": ":".join(path for path in sys.path if path)}
+    while True:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+        assert process.stdout is not None
+        process.stdout.readline()  # its imports are done: from here on it works
+        if done < kills:
+            time.sleep(rng.uniform(0.0, 1.2))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            done += process.returncode == -signal.SIGKILL
+            check_seen(out)
+            if process.returncode == -signal.SIGKILL:
+                continue
+        process.communicate(timeout=300)
+        assert process.returncode == 0, f"ingest failed with {process.returncode}"
+        return done
+
+
+def check_seen(out: Path) -> None:
+    """After a kill a reader sees whole scenes only, each once."""
+    if not Store(out).exists():
+        return
+    archive = Archive.open(out)
+    rows = archive.scenes()
+    assert sum(row["tiles"] for row in rows) == len(archive), "a reader sees part of a scene, or one twice"
+
+
+def compare(folder: Path, work: Path, out: Path, seed: int = 0) -> None:
+    """The archive equals one that was made in one go."""
+    fresh = work / "fresh"
+    shutil.rmtree(fresh, ignore_errors=True)
+    index([folder], model=FakeEncoder(seed=seed), out=fresh, progress=False)
+    assert same(out, fresh), "the archive differs from the uninterrupted one"
+    one, other = Archive.open(out).scenes(), Archive.open(fresh).scenes()
+    assert [{k: v for k, v in row.items() if k != "geometry"} for row in one] == [
+        {k: v for k, v in row.items() if k != "geometry"} for row in other
+    ]
+    live = Store(out).state().live
+    tiles, _ = Store(out).read(live)
+    assert tiles.count_rows() == len(Archive.open(out)), "rows of a killed run are left over"
+    assert live.hidden == ()
+
+
+def rounds(work: Path, kills: int, seed: int) -> int:
+    """Kills while scenes are added, while some are replaced, and while all move to another model."""
+    rng = random.Random(seed)
+    folder, out = work / "scenes", work / "archive"
+    make_scenes(folder)
+    share = -(-kills // 3)
+    done = run_with_kills(folder, out, share, rng)
+    compare(folder, work, out)
+    change(folder)
+    done += run_with_kills(folder, out, share, rng)
+    compare(folder, work, out)
+    done += run_with_kills(folder, out, kills - 2 * share, rng, seed=9, re_embed=True)
+    compare(folder, work, out, seed=9)
+    return done
+
+
+def main() -> None:
+    """Run as a script, or as the process to be killed."""
+    if sys.argv[1:2] == ["--child"]:
+        import lancedb  # noqa: F401 (half of the time of a short run, in which a kill would prove nothing)
+
+        print("ready", flush=True)
+        folder, out, seed, re_embed = sys.argv[2:]
+        child(folder, out, int(seed), bool(int(re_embed)))
+        return
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as work:
+        done = rounds(Path(work), given.kills, given.seed)
+    print(f"{done} kills, each resumed: the archive equals the uninterrupted one ({time.monotonic() - began:.0f} s)")
+
+
+if __name__ == "__main__":
+    main()
