@@ -106,7 +106,7 @@ def test_views_are_deterministic_and_in_range() -> None:
 
 
 def test_views_without_changes_only_turn() -> None:
-    config = AugmentConfig(size=16, zoom=(1, 1), coarse=0, colour=0, haze=0, grey=0, radar=0, false_colour=0, edge=0)
+    config = AugmentConfig(size=16, zoom=(1, 1), coarse=0, colour=0, haze=0, dim=0, grey=0, radar=0, false_colour=0, edge=0)
     pixels = torch.randint(0, 255, (8, 16, 16, 3), dtype=torch.uint8)
     found = augment(pixels, config, torch.Generator().manual_seed(0)).pixels
     still = plain(pixels, 16).pixels

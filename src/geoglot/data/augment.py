@@ -24,10 +24,11 @@ class AugmentConfig(Config):
     coarse: float = 0.25
     coarse_side: tuple[int, int] = (28, 90)
     colour: float = 0.8
+    dim: float = 0.2
     haze: float = 0.15
     grey: float = 0.10
     radar: float = 0.04
-    false_colour: float = 0.10
+    false_colour: float = 0.08
     edge: float = 0.10
 
 
@@ -94,15 +95,19 @@ def _false_colour(x: Tensor, config: AugmentConfig, rng: Generator) -> Tensor:
     """Guess a near infrared (plants bright, water dark) and show infrared or short-wave composites."""
     red, green, blue = x.unbind(1)
     light = x.mean(1)
-    plants = torch.sigmoid(25 * (2 * green - red - blue - 0.04))
-    water = torch.sigmoid(25 * (blue - red - 0.04)) * (1 - plants)
-    infrared = (0.9 * light + (0.45 * plants) * (1 - light) - 0.8 * water * light).clamp(0, 1)
-    short = (0.6 * light + 0.5 * red - 0.3 * plants * light - 0.9 * water * light).clamp(0, 1)
+    level = light.clamp(min=0.08)
+    plants = torch.sigmoid(30 * ((2 * green - red - blue) / level - 0.10))
+    water = torch.sigmoid(30 * ((blue - red) / level - 0.15)) * (1 - plants)
+    ground = (1 - plants) * (1 - water)
+    infrared = plants * (0.45 + 0.9 * light) + ground * 0.9 * light + water * 0.05 * light
+    short = plants * (0.2 + 0.6 * light) + ground * 1.2 * light + water * 0.02 * light
+    dark = plants * 0.35 * light + ground * light + water * (0.1 + 0.6 * light)
     one = torch.stack([infrared, red, green], 1)
-    two = torch.stack([short, infrared, red], 1)
+    two = torch.stack([short, infrared, dark], 1)
+    two = two * (1 + 0.7 * torch.rand(len(x), 1, 1, 1, generator=rng))
     draw = torch.rand(len(x), generator=rng)[:, None, None, None]
-    x = torch.where(draw < config.false_colour, two, x)
-    return torch.where(draw < 0.6 * config.false_colour, one, x)
+    x = torch.where(draw < config.false_colour, two.clamp(0, 1), x)
+    return torch.where(draw < 0.5 * config.false_colour, one.clamp(0, 1), x)
 
 
 def _colour(x: Tensor, config: AugmentConfig, rng: Generator) -> Tensor:
@@ -120,6 +125,8 @@ def _colour(x: Tensor, config: AugmentConfig, rng: Generator) -> Tensor:
     middle = y.mean((1, 2, 3), keepdim=True)
     y = (y - middle) * each(0.6, 1.4) + middle + each(-0.12, 0.12)
     y = torch.where(_some(b, config.colour, rng)[:, None, None, None], y, x)
+    dim = torch.where(_some(b, config.dim, rng)[:, None, None, None], each(0.3, 0.9), each(1.0, 1.0))
+    y = y * dim
     haze = each(0.0, 0.4) * _some(b, config.haze, rng)[:, None, None, None]
     y = y * (1 - haze) + haze * each(0.7, 1.0)
     rows = torch.nonzero(_some(b, config.colour / 2, rng))[:, 0]

@@ -15,7 +15,7 @@ from geoglot.core.config import Config
 from geoglot.core.errors import ModelError
 from geoglot.core.parts import find
 from geoglot.data.augment import AugmentConfig, augment
-from geoglot.data.build import duplicates, mixture
+from geoglot.data.build import clouds, duplicates, mixture
 from geoglot.data.build.mixture import Material
 from geoglot.encoders import minilm, resnet_v2
 from geoglot.evals import dual as figures
@@ -24,13 +24,14 @@ from geoglot.models import weights
 from geoglot.models.nano import Nano, NanoConfig, restore
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.cells import channels_last
-from geoglot.text import wordpiece
+from geoglot.text import sentences, wordpiece
 from geoglot.text.words import WORDS
 from geoglot.train.loop import Group, TrainConfig, fit
 
 TEACHES = ("aid_rsicd", "ucm", "vhr10", "airport_obb", "ships", "dubai", "epfl_roads", "neon_trees")
 MEASURES = ("aid_rsicd", "ucm")
 CACHE_SIDE = 160
+COUNTLESS = ("BareLand", "Farmland", "Forest", "Industrial", "Parking", "StorageTanks")
 
 
 class Recipe(Config):
@@ -38,7 +39,8 @@ class Recipe(Config):
 
     ``start`` is a native file to go on from: its image side and text map (none: the published tower and a new head).
     ``weights`` says how often a picture of a source is drawn beside one of AID, ``kinds`` how often a kind of sentence
-    where a picture has several; ``scenes`` is the number of rendered places that are taught beside the real pictures.
+    where a picture has several; ``scenes`` is the number of rendered places, ``clouds`` that of
+    cloudy copies, that are taught beside the real pictures.
     """
 
     root: str = "../shared/data"
@@ -51,6 +53,7 @@ class Recipe(Config):
     map_lr: float = 2e-4
     vocabulary: int = 16000
     scenes: int = 0
+    clouds: int = 0
     weights: dict[str, float] = {"aid_rsicd": 1.0, "ucm": 1.0}  # noqa: RUF012
     other_weight: float = 0.35
     kinds: dict[str, float] = {"caption": 1.0, "class": 0.6, "things": 0.6, "cover": 0.6, "objects": 0.4}  # noqa: RUF012
@@ -211,6 +214,11 @@ def run(recipe: Recipe, folder: Path) -> Nano:
     if recipe.scenes:
         rendered = find("data.build", "rendered")
         teach = mixture.join([teach, rendered.material(recipe.scenes, CACHE_SIDE, cache)])
+    if recipe.clouds:
+        known = find("data.sources", "aid_rsicd").CARD.classes
+        phrases = {name: sentences.article(texts[0]) for name, texts in known.items() if name not in COUNTLESS}
+        phrases |= {name: known[name][0] for name in COUNTLESS}
+        teach = mixture.join([teach, clouds.material(teach, recipe.clouds, phrases)])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "dropped.txt").write_text("\n".join(dropped) + "\n", encoding="utf-8")
     model = published(recipe, teach.texts)

@@ -1,0 +1,74 @@
+"""The model that is shipped: its size, its card, and that it tells the plainest things apart."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from geoglot import models
+from geoglot.models import files, weights
+from geoglot.models.dual import DualModel
+from geoglot.models.nano_text import load_text
+from geoglot.nn.batch import ImageBatch
+
+
+@pytest.fixture(scope="module")
+def model() -> DualModel:
+    return models.load("nano", "cpu", "float32")
+
+
+def test_every_embedded_model_has_tokenizer_and_card_and_is_small() -> None:
+    assert "nano" in files.embedded()
+    for name in files.embedded():
+        path = files.native(name)
+        spec, _ = weights.header(path)
+        assert spec.id == name
+        assert spec.hash == weights.hash_of(weights.stored(path))
+        card = path.with_suffix(".md").read_text(encoding="utf-8")
+        assert spec.hash in card
+        assert spec.name in card
+    assert sum(file.stat().st_size for file in files.FOLDER.iterdir()) <= 28_000_000
+
+
+def test_numpy_and_torch_agree(model: DualModel) -> None:
+    texts = ["storage tanks by the water", "an aerodrome", "harbour with ships", "ß ∂ 中文", "dense " * 90, ""]
+    assert np.abs(model.text(texts).numpy() - load_text("nano@1").text(texts)).max() < 1e-4
+
+
+def test_untaught_words_lie_near_their_neighbours(model: DualModel) -> None:
+    def nearest(word: str, others: list[str]) -> str:
+        found = model.text([word, *others])
+        return others[int((found[1:] @ found[0]).argmax())]
+
+    places = ["airport", "farmland", "forest", "harbour", "river", "church"]
+    for word, wanted in {"aerodrome": "airport", "woodland": "forest", "cathedral": "church", "marina": "harbour"}.items():
+        assert nearest(word, places) == wanted
+
+
+def test_any_size_of_picture(model: DualModel) -> None:
+    for side, cells in ((144, 9), (100, 7), (224, 14)):
+        assert model.dense(ImageBatch.of(torch.full((1, 3, side, side), 0.3))).shape == (1, cells, cells, 384)
+
+
+def test_invalid_pixels_change_nothing(model: DualModel) -> None:
+    rng = torch.Generator().manual_seed(0)
+    pixels, valid = torch.rand(1, 3, 144, 144, generator=rng), torch.ones(1, 144, 144, dtype=torch.bool)
+    valid[:, :, 90:] = False
+    other = torch.where(valid[:, None], pixels, torch.rand(1, 3, 144, 144, generator=rng))
+    assert torch.equal(model.image(ImageBatch.of(pixels, valid)), model.image(ImageBatch.of(other, valid)))
+
+
+def test_a_query_needs_little_time_beyond_the_imports() -> None:
+    code = (
+        "import time, numpy, tokenizers, safetensors.numpy, pydantic, sys; from geoglot.models import nano_text; "
+        "start = time.perf_counter(); v = nano_text.load_text('nano').text(['storage tanks by the water']); "
+        "print(time.perf_counter() - start); assert 'torch' not in sys.modules"
+    )
+    done = min(
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) for _ in range(3)
+    )
+    assert done < 0.5  # measured 0.06 s on an idle core; the limit leaves room for a busy machine
