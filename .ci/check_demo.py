@@ -12,6 +12,7 @@ LIMIT = 120.0  # seconds, on two cores
 
 
 def main(folder: Path) -> None:
+    """Raise `AssertionError` with what is wrong."""
     report = json.loads((folder / "demo.json").read_text(encoding="utf-8"))
     searches = report["searches"]
     assert len(searches) >= 5, f"only {len(searches)} searches"

@@ -6,7 +6,6 @@ interrupted run stopped, adds what is new and replaces what has changed; broken 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,18 +21,20 @@ def run(
     sources: Annotated[list[str] | None, typer.Argument(help="Rasters, folders, globs, addresses.", show_default=False)] = None,
     out: Annotated[str, typer.Option("-o", "--out", metavar="ARCHIVE", help="The archive, made if it is not there.")] = "archive",
     stac: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Items of a STAC item, catalogue or API; --bbox and --time choose among them."),
+        list[str] | None, typer.Option(metavar="URL", help="Scenes of a STAC item, catalogue or search service.")
     ] = None,
     collection: Annotated[list[str] | None, typer.Option(metavar="ID", help="With --stac: only these collections.")] = None,
     bbox: Annotated[str | None, typer.Option(metavar="W,S,E,N", help="With --stac: items that meet a box in degrees.")] = None,
+    between: Annotated[str | None, typer.Option(metavar="A/B", help="With --stac: items of a span of time.")] = None,
     model: Annotated[str, typer.Option(help="The model that looks at the tiles.")] = "nano",
     tile: Annotated[int | None, typer.Option(metavar="PIXELS", help="Side of a tile in pixels of the model's input.")] = None,
     gsd: Annotated[float | None, typer.Option(metavar="METRES", help="Look at every scene at this many metres a pixel.")] = None,
     overlap: Annotated[float | None, typer.Option(metavar="0..0.9", help="Part that neighbouring tiles share.")] = None,
     sensor: Annotated[str | None, typer.Option(metavar="NAME", help="The sensor, where files do not say it.")] = None,
     bands: Annotated[str | None, typer.Option(metavar="B,B,...", help="Names of the bands, in the files' order.")] = None,
-    time: Annotated[str | None, typer.Option(metavar="TIME", help="When the scenes were taken; with --stac an interval.")] = None,
+    time: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When the scenes were taken, where files do not say it.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count tiles, bytes and minutes; write nothing.")] = False,
     re_embed: Annotated[bool, typer.Option("--re-embed", help="Move the archive to another model or another tile size.")] = False,
     batch: Annotated[int, typer.Option(help="Tiles at a time through the model.")] = 32,
@@ -42,11 +43,18 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
 ) -> None:
     """Take rasters into an archive."""
+    if not sources and not stac and not re_embed:
+        raise InputError("Say what to take in: rasters, folders, globs, addresses, or --stac URL.")
+    if not stac and (bbox is not None or between is not None or collection):
+        raise InputError("--bbox, --between and --collection choose among the items of --stac; a raster is taken in whole.")
     from geoglot import archive, models
-    from geoglot.cli._io import emit, emit_json, note, words
+    from geoglot.cli._io import emit, emit_json, note, numbers, words
 
-    places = _places(sources or [], stac, collection or [], bbox, time, re_embed)
     same: dict[str, Any] = {
+        "stac": stac or (),
+        "collections": collection or (),
+        "bbox": None if bbox is None else numbers(bbox, 4, "--bbox", "W,S,E,N in degrees"),
+        "between": between,
         "model": models.load(model),
         "out": out,
         "tile": tile,
@@ -54,13 +62,15 @@ def run(
         "overlap": overlap,
         "sensor": sensor,
         "bands": words(bands),
-        "time": None if stac else time,
+        "time": time,
         "batch": batch,
         "re_embed": re_embed,
     }
     try:
         made: Plan | Report = (
-            archive.plan(places, **same) if dry_run else archive.index(places, workers=workers, progress=not quiet, **same)
+            archive.plan(sources or (), **same)
+            if dry_run
+            else archive.index(sources or (), workers=workers, progress=not quiet, **same)
         )
     except KeyboardInterrupt:
         note("Interrupted. What was done is kept: run the same command again to go on.")
@@ -71,24 +81,6 @@ def run(
         emit_json(asdict(made))
     else:
         emit(_told(made, out))
-
-
-def _places(
-    sources: list[str], stac: str | None, collections: list[str], bbox: str | None, time: str | None, re_embed: bool
-) -> Iterable[Any]:
-    """What to take in: the sources, and the scenes of a STAC address."""
-    if stac is None and (bbox is not None or collections):
-        raise InputError("--bbox and --collection choose among the items of --stac; a raster is taken in whole.")
-    if stac is None:
-        if not sources and not re_embed:
-            raise InputError("Say what to take in: rasters, folders, globs, addresses, or --stac URL.")
-        return sources
-    from geoglot.cli._io import numbers
-    from geoglot.geo.stac import scenes
-
-    box = None if bbox is None else numbers(bbox, 4, "--bbox", "W,S,E,N in degrees")
-    found = scenes(stac, bbox=box, time=time, collections=collections)
-    return [*sources, *found]
 
 
 def _told(made: Plan | Report, out: str) -> str:
