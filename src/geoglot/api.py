@@ -7,7 +7,7 @@ from typing import Any
 
 from geoglot.archive import Archive, Plan, plan
 from geoglot.archive import index as _index
-from geoglot.archive.indexing import Sources
+from geoglot.archive.sources import Sources
 from geoglot.core.protocols import Dual
 from geoglot.tasks.retrieve import retrieve
 

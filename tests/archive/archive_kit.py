@@ -16,7 +16,7 @@ COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "white": (1,
 
 
 class FakeEncoder:
-    """Sees the mean colour of a tile (and a few details of it); knows the names of colours. One tile, one vector: batches do not matter."""
+    """Sees the mean colour of a tile (and a few details of it); knows the names of colours. Batches do not matter to it."""
 
     def __init__(self, dim: int = 16, size: int = 32, seed: int = 0, version: str = "1", delay: float = 0.0) -> None:
         bands = ("red", "green", "blue")

@@ -79,9 +79,8 @@ def test_polygons_against_brute_force(table, points):
     area = shapely.make_valid(shapely.convex_hull(shapely.multipoints(points)))
     if area.area < 1e-6:
         return
-    wanted = {
-        n for n, shape in enumerate(shapes) if any(area.intersects(shapely.affinity.translate(shape, 360 * t)) for t in (0, 1))
-    }
+    moved = shapely.affinity.translate(area, -360)
+    wanted = {n for n, shape in enumerate(shapes) if area.intersects(shape) or moved.intersects(shape)}
     assert answer(store, filters.make(within=area)) == wanted
 
 
@@ -101,7 +100,7 @@ def test_box_and_area_together(table):
         (0, -100, 5, 5),
         (0, 0, "x", 5),
         (0, 0, float("nan"), 5),
-        (None and 1) or "abcd",
+        "abcd",
     ],
 )
 def test_wrong_boxes_say_what_is_wrong(bbox):
@@ -155,15 +154,8 @@ NASTY = [
 def texts(tmp_path_factory):
     times = [datetime(2020, 1, 1 + i) for i in range(len(NASTY))]
     bands = [f",b{i},{'red' if i % 2 else 'nir'}," for i in range(len(NASTY))]
-    made = pa.table(
-        {
-            "sensor": NASTY,
-            "scene": NASTY,
-            "time": pa.array(times, pa.timestamp("us")),
-            "bands": bands,
-            "gsd": np.arange(len(NASTY)) * 1.0,
-        }
-    )
+    gsd = np.arange(len(NASTY)) * 1.0
+    made = pa.table({"sensor": NASTY, "scene": NASTY, "time": pa.array(times, pa.timestamp("us")), "bands": bands, "gsd": gsd})
     return lancedb.connect(tmp_path_factory.mktemp("db")).create_table("t", made)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -33,7 +35,7 @@ def test_words_find_what_they_say(archive, encoder):
         hits = archive.search(colour, k=count, text_encoder=encoder)
         assert set(names(hits)) == {colour}
         assert [hit.rank for hit in hits] == list(range(1, count + 1))
-        assert all(a.score >= b.score for a, b in zip(hits, hits[1:], strict=False))
+        assert all(a.score >= b.score for a, b in pairwise(hits))
         assert -1 <= hits[-1].score <= hits[0].score <= 1 + 1e-6
 
 
@@ -187,9 +189,7 @@ def test_approximate_search_agrees_with_exact(clusters, where, both, monkeypatch
         found.append(len(set(exact.ids[:k].tolist()) & set(near.ids[:k].tolist())) / k)
         scores = dict(zip(exact.ids.tolist(), exact.scores.tolist(), strict=True))
         if not both:  # scores of candidates are exact, too
-            assert all(
-                scores[i] == pytest.approx(s, abs=1e-5) for i, s in zip(near.ids[:k].tolist(), near.scores[:k], strict=True)
-            )
+            assert [scores[i] for i in near.ids[:k].tolist()] == pytest.approx(near.scores[:k].tolist(), abs=1e-5)
     assert np.mean(found) >= 0.95
 
 
@@ -232,6 +232,4 @@ def test_words_need_neither_torch_nor_transformers(archive, tmp_path):
 
 
 def _environment():
-    import os
-
     return os.environ | {"PYTHONPATH": ":".join(path for path in sys.path if path)}

@@ -125,8 +125,9 @@ def _piece(west: float, south: float, east: float, north: float) -> BaseGeometry
     """A box, or the line or point that it has shrunk to."""
     if west < east and south < north:
         return box(west, south, east, north)
-    corners = {(west, south), (east, north)}
-    return shapely.LineString(sorted(corners)) if len(corners) > 1 else shapely.Point(west, south)
+    if (west, south) == (east, north):
+        return shapely.Point(west, south)
+    return shapely.LineString([(west, south), (east, north)])
 
 
 def _box_sql(edges: Box) -> str:

@@ -16,15 +16,13 @@ import numpy as np
 from geoglot.archive.ingest import Ingest, Report
 from geoglot.archive.pipeline import Reader
 from geoglot.archive.rows import Asked
-from geoglot.archive.sources import Source, check_size, listed, recorded
+from geoglot.archive.sources import Source, Sources, check_size, listed, recorded
 from geoglot.archive.store import Store, Tables, Writer
 from geoglot.archive.tiling import Options, tiling
 from geoglot.core.errors import ArchiveError, GeoglotError, InputError, ModelMismatchError, RasterError
 from geoglot.core.progress import Progress, track
 from geoglot.core.protocols import ModelSpec, Scorer
-from geoglot.geo.scene import Scene
 
-Sources = Iterable[str | Path | Scene] | str | Path | Scene
 MAX_READERS = 4
 _ROW_BYTES = 180  # of a stored tile beside its vector, compressed: measured
 
@@ -34,6 +32,10 @@ def index(
     *,
     model: Any,
     out: str | Path,
+    stac: Iterable[str | Path] | str | Path = (),
+    collections: Sequence[str] = (),
+    bbox: tuple[float, float, float, float] | None = None,
+    between: str | None = None,
     tile: int | None = None,
     gsd: float | None = None,
     overlap: float | None = None,
@@ -49,9 +51,11 @@ def index(
 ) -> Report:
     """Take scenes into the archive at `out`, which is made if it is not there.
 
-    `sources` are rasters, folders, globs, addresses and open scenes. `tile` (pixels), `gsd` (metres) and `overlap` (fraction)
-    say how they are cut (see `archive.tiling`); an archive keeps to what it was made with. `sensor`, `bands` and `time`
-    override what the files say, and stay with the scenes. Tiles whose share of cloud is above `max_cloud` are left out.
+    `sources` are rasters, folders, globs, addresses and open scenes; `stac` are catalogues, of whose items `collections`,
+    `bbox` (west, south, east, north) and `between` (a span of time) choose some. `tile` (pixels), `gsd` (metres) and
+    `overlap` (fraction) say how scenes are cut (see `archive.tiling`); an archive keeps to what it was made with. `sensor`,
+    `bands` and `time` override what the files say, and stay with the scenes. Tiles whose share of cloud is above `max_cloud`
+    are left out.
 
     What is in the archive already is passed over; what has changed is replaced. With `re_embed` every scene of the archive is
     read again with `model` (and with new ways to cut tiles) into a new generation, which takes the place of the old one at
@@ -69,7 +73,7 @@ def index(
         raise InputError(f"A batch holds at least one tile, got {batch}.")
     encoder = tile_encoder(model)
     options, asked = Options(tile, gsd, overlap), Asked(sensor, tuple(bands) if bands else None, time)
-    wanted = listed(sources, asked)
+    wanted = listed(sources, asked, stac, collections=collections, bbox=bbox, between=between)
     store = Store(out)
     with store.lock():
         writer = Writer(store, encoder.spec, options)
@@ -165,6 +169,10 @@ def plan(
     *,
     model: Any,
     out: str | Path | None = None,
+    stac: Iterable[str | Path] | str | Path = (),
+    collections: Sequence[str] = (),
+    bbox: tuple[float, float, float, float] | None = None,
+    between: str | None = None,
     tile: int | None = None,
     gsd: float | None = None,
     overlap: float | None = None,
@@ -179,7 +187,8 @@ def plan(
 
     encoder = tile_encoder(model)
     options, asked = Options(tile, gsd, overlap), Asked(sensor, tuple(bands) if bands else None, time)
-    wanted, records = listed(sources, asked), {}
+    wanted = listed(sources, asked, stac, collections=collections, bbox=bbox, between=between)
+    records: dict[str, dict[str, Any]] = {}
     if out is not None and Store(out).exists():
         store = Store(out)
         live = store.state().live

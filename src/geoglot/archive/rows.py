@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from geoglot.core.errors import ArchiveError
 from geoglot.geo.footprint import bounds, footprints
 from geoglot.geo.grid import Window
-from geoglot.geo.scene import Layer, Scene
-from geoglot.geo.sensors import Band, sensor
+from geoglot.geo.scene import Scene
+from geoglot.geo.sensors import Band
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -118,27 +118,19 @@ def tile_id(run: int, window: Window) -> str:
 
 
 def source_text(scene: Scene, opened: bool) -> str:
-    """What it takes to open a scene again: empty where its identifier is its path or address, else its layers and bands."""
-    if opened:
-        return ""
-    bands = [(b.name, b.common, b.wavelength, b.scale, b.offset) for b in scene.bands]
-    layers = [(layer.href, layer.index) for layer in scene.layers]
-    time = None if scene.time is None else scene.time.isoformat()
-    return json.dumps({"layers": layers, "bands": bands, "sensor": scene.sensor.id, "time": time})
+    """What it takes to open a scene again: empty where its identifier is its path or address, else its record."""
+    return "" if opened else json.dumps(scene.record())
 
 
-def reopen(row: dict[str, Any]) -> Scene:
+def reopen(row: Mapping[str, Any]) -> Scene:
     """The scene of a row of the table of scenes; raises what `Scene.open` raises."""
-    asked = Asked.parse(row["asked"])
     if not row["source"]:
+        asked = Asked.parse(row["asked"])
         return Scene.open(row["href"], asked.sensor, asked.bands, asked.time)
     try:
-        made = json.loads(row["source"])
-        layers, bands = [Layer(*layer) for layer in made["layers"]], [Band(*band) for band in made["bands"]]
+        return Scene.from_record(json.loads(row["source"]))
     except (ValueError, TypeError, KeyError) as error:
         raise ArchiveError(f"The record of {row['scene']} is damaged ({error}); index it again.") from None
-    time = None if made["time"] is None else datetime.fromisoformat(made["time"])
-    return Scene(row["scene"], layers, sensor(made["sensor"]), bands, time)
 
 
 @dataclass

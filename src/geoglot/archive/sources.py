@@ -1,23 +1,28 @@
-"""What can be taken in: rasters by path or address, scenes that are open already, scenes that an archive has a record of."""
+"""What can be taken in: files, items of catalogues, scenes that are open already, scenes that an archive has a record of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geoglot.archive.rows import Asked, reopen
-from geoglot.core.errors import NotFoundError, RasterError
-from geoglot.geo import sources as places
-from geoglot.geo.files import fingerprint, is_remote
+from geoglot.core.errors import GeoglotError, NotFoundError, RasterError
+from geoglot.geo.files import is_remote
 from geoglot.geo.scene import Scene
+from geoglot.geo.sources import FileEntry, entries
+
+if TYPE_CHECKING:
+    from geoglot.geo.items import ItemEntry
+
+Sources = Iterable[str | Path | Scene] | str | Path | Scene
 
 MAX_RATIO = 4000  # deflate reaches 1,032 on constant data
 _LARGE = 2**28  # bytes, which are read whatever the ratio
-_REMOTE_WEIGHT = 50e6  # bytes that a remote file is taken for, in guesses of the time left
+_UNKNOWN_WEIGHT = 50e6  # bytes that a file elsewhere is taken for, in guesses of the time left
 
 
 @dataclass(frozen=True)
@@ -32,42 +37,47 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Source:
-    """One scene to be taken in. `place` is a path or address, a `Scene`, or the record of a scene in an archive."""
+    """One scene to be taken in.
+
+    `place` is an entry of `geo.sources` (a file or an item of a catalogue), an open scene, the record of a scene in an
+    archive, or the error that a catalogue gave instead of an item.
+    """
 
     id: str
-    place: str | Scene | Mapping[str, Any]
+    place: FileEntry | ItemEntry | Scene | Mapping[str, Any] | GeoglotError
     asked: Asked = field(default_factory=Asked)
 
     @property
     def weight(self) -> float:
         """Size in bytes, as a guess of the work."""
-        if is_remote(self.id) or not isinstance(self.place, str):
-            return _REMOTE_WEIGHT
-        path = Path(self.id)
-        return float(path.stat().st_size) if path.is_file() else _REMOTE_WEIGHT
+        if isinstance(self.place, FileEntry) and not is_remote(self.id):
+            path = Path(self.id)
+            return float(path.stat().st_size) if path.is_file() else _UNKNOWN_WEIGHT
+        return _UNKNOWN_WEIGHT
 
     def open(self, records: Mapping[str, Mapping[str, Any]]) -> Prepared | None:
         """Open the scene, or None when `records` holds it in the same state; raises what `Scene.open` raises."""
-        record = records.get(self.id)
-        if isinstance(self.place, Scene):
-            mark = self.place.fingerprint
-            return None if _same(record, mark, self.asked) else Prepared(self.place, mark, self.asked, False)
-        if isinstance(self.place, Mapping):
-            asked = Asked.parse(self.place["asked"])
-            scene = reopen(dict(self.place))
-            mark = scene.fingerprint
-            if _same(record, mark, asked):
-                scene.close()
-                return None
-            return Prepared(scene, mark, asked, not self.place["source"])
-        asked = self.asked.filled(Asked.parse(record["asked"])) if record is not None else self.asked
+        record, asked, place = records.get(self.id), self.asked, self.place
+        if isinstance(place, GeoglotError):
+            raise place
+        if isinstance(place, Scene):
+            return None if _same(record, place.fingerprint, asked) else Prepared(place, place.fingerprint, asked, False)
+        if isinstance(place, Mapping):
+            asked = Asked.parse(place["asked"])
+            scene = reopen(place)
+            if not _same(record, scene.fingerprint, asked):
+                return Prepared(scene, scene.fingerprint, asked, not place["source"])
+            scene.close()
+            return None
+        if record is not None:
+            asked = asked.filled(Asked.parse(record["asked"]))
         try:
-            mark = fingerprint((self.id,))
+            mark = place.fingerprint()
         except FileNotFoundError:
             raise NotFoundError(f"There is no file {self.id}.") from None
         if _same(record, mark, asked):
             return None
-        return Prepared(Scene.open(self.id, asked.sensor, asked.bands, asked.time), mark, asked, True)
+        return Prepared(place.open(asked.sensor, asked.bands, asked.time), mark, asked, isinstance(place, FileEntry))
 
 
 def check_size(scene: Scene) -> None:
@@ -82,8 +92,9 @@ def check_size(scene: Scene) -> None:
         claimed = dataset.height * dataset.width * sum(np.dtype(kind).itemsize for kind in dataset.dtypes)
         if dataset.driver != "VRT" and claimed > max(_LARGE, MAX_RATIO * held):
             raise RasterError(
-                f"{href} claims {dataset.height} x {dataset.width} pixels ({claimed / 2**30:,.0f} GiB) but holds {held / 2**20:,.1f} MiB: "
-                "its header is damaged, or nearly all of it is empty; cut out the part with data (gdal_translate -projwin)."
+                f"{href} claims {dataset.height} x {dataset.width} pixels ({claimed / 2**30:,.0f} GiB) but holds "
+                f"{held / 2**20:,.1f} MiB: its header is damaged, or nearly all of it is empty; cut out the part with data "
+                "(gdal_translate -projwin)."
             )
 
 
@@ -91,15 +102,21 @@ def _same(record: Mapping[str, Any] | None, mark: str, asked: Asked) -> bool:
     return record is not None and record["fingerprint"] == mark and record["asked"] == asked.text()
 
 
-def listed(sources: Iterable[str | Path | Scene] | str | Path | Scene, asked: Asked) -> list[Source]:
-    """Sources by what the user named: folders and globs are looked through; `NotFoundError` where nothing matches."""
+def listed(sources: Sources, asked: Asked, stac: Iterable[str | Path] | str | Path = (), **chosen: Any) -> list[Source]:
+    """Sources by what the user named: folders, globs and catalogues are looked through, each scene is there once.
+
+    `chosen` are `collections`, `bbox` and `between`, which choose among the items of catalogues. Raises `NotFoundError`
+    where nothing matches, and what `geo.sources.entries` raises.
+    """
     found: dict[str, Source] = {}
-    for source in [sources] if isinstance(sources, str | Path | Scene) else sources:
-        if isinstance(source, Scene):
-            found.setdefault(source.id, Source(source.id, source, asked))
-        else:
-            for place in places.expand(source):
-                found.setdefault(place, Source(place, place, asked))
+    given = [sources] if isinstance(sources, str | Path | Scene) else list(sources)
+    for scene in given:
+        if isinstance(scene, Scene):
+            found.setdefault(scene.id, Source(scene.id, scene, asked))
+    paths = [source for source in given if not isinstance(source, Scene)]
+    for entry in entries(paths, stac, **chosen):
+        name, place = entry if isinstance(entry, tuple) else (entry.id, entry)
+        found.setdefault(name, Source(name, place, asked))
     return list(found.values())
 
 

@@ -6,7 +6,7 @@ import tempfile
 from typing import Any
 
 from geoglot.archive import Archive, Hits, index
-from geoglot.archive.indexing import Sources
+from geoglot.archive.sources import Sources
 
 
 def retrieve(
