@@ -98,11 +98,11 @@ def test_files_are_short() -> None:
 
 
 def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Lines of a function without its docstring."""
+    """Lines of a function's body, without signature and docstring."""
     first = node.body[0]
     told = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
-    docstring = (first.end_lineno or 0) - first.lineno + 1 if told else 0
-    return (node.end_lineno or 0) - node.lineno + 1 - docstring
+    body = node.body[1:] if told else node.body
+    return (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
 def test_functions_are_short() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pystac
 import pytest
 from cli_kit import Command, write_scene
 from PIL import Image
@@ -44,6 +46,25 @@ def test_a_dry_run_writes_nothing(geoglot_command: Command, scenes: Path, tmp_pa
     assert code == 0
     assert "would take in 3 scenes, 18 tiles" in out
     assert not (tmp_path / "archive").exists()
+
+
+def test_index_takes_a_catalogue_and_chooses_among_its_items(geoglot_command: Command, scenes: Path, tmp_path: Path) -> None:
+    catalogue = pystac.Catalog("made-up", "Two scenes.")
+    for name, west, day in (("red_20200105", 3.0, 5), ("green_20210610", 4.38, 10)):
+        outline = box(west, 49.6, west + 0.02, 49.66)
+        item = pystac.Item(name, mapping(outline), list(outline.bounds), datetime(2020, 1, day, tzinfo=UTC), {})
+        item.add_asset("visual", pystac.Asset(str(scenes / f"{name}.tif"), roles=["data"], media_type=pystac.MediaType.GEOTIFF))
+        catalogue.add_item(item)
+    catalogue.normalize_and_save(str(tmp_path / "stac"), pystac.CatalogType.SELF_CONTAINED)
+    address = tmp_path / "stac" / "catalog.json"
+    code, out, err = geoglot_command("index", "--stac", address, "--bbox", "2.9,49,3.1,50", "-o", "archive")
+    assert code == 0, err
+    assert "1 scenes added" in out
+    code, out, err = geoglot_command("index", "--stac", address, "--between", "2020-01-08/..", "-o", "archive")
+    assert code == 0, err
+    assert "1 scenes added" in out
+    _, out, _ = geoglot_command("index", "--stac", address, "-o", "archive")
+    assert "2 unchanged" in out
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from geoglot.core.protocols import ModelSpec
     from geoglot.models.dual import DualModel
+    from geoglot.models.nano_text import NumpyText
 
 
 def load(name: str | Path, device: str = "auto", dtype: str = "auto") -> DualModel:
@@ -19,3 +21,13 @@ def load(name: str | Path, device: str = "auto", dtype: str = "auto") -> DualMod
     from geoglot.models import dual
 
     return dual.open_native(name, device, dtype)
+
+
+def text_encoder(model: str | Path | ModelSpec) -> NumpyText:
+    """Load only the text tower, in numpy: of an embedded model by name or specification, or of a native file by path.
+
+    Imports neither torch nor transformers. Raises NotFoundError or ModelError.
+    """
+    from geoglot.models.nano_text import load_text
+
+    return load_text(model if isinstance(model, str | Path) else model.name)
