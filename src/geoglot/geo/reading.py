@@ -130,7 +130,8 @@ def _complex(
     looks = _looks(window, out)
     shape = (len(indexes), out[0] * looks[0], out[1] * looks[1])
     data = files.read(dataset, indexes=indexes, window=window, out_shape=shape, resampling=Resampling.nearest)
-    power = data.real.astype(np.float32) ** 2 + data.imag.astype(np.float32) ** 2
+    with np.errstate(over="ignore"):
+        power = data.real.astype(np.float32) ** 2 + data.imag.astype(np.float32) ** 2
     power[~np.isfinite(power)] = 0
     power = _average(power, out, looks)
     valid = masks.observed(dataset, how, indexes, window, out, None) & (power > 0).any(axis=0)
