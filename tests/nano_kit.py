@@ -1,9 +1,6 @@
-"""Tiny stand-ins for the tests of the image-text model, and where real data is."""
+"""Tiny stand-ins for the tests of the image-text model."""
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
@@ -15,11 +12,6 @@ from geoglot.models.nano import Nano, NanoConfig
 from geoglot.nn.cells import CellHeadConfig
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] a b c h o n ##a ##r ##b ##s ##t water boat harbour ships forest field by the of".split()
-
-
-def data_root() -> Path:
-    """The real data: named by GEOGLOT_DATA, else beside the repository."""
-    return Path(os.environ.get("GEOGLOT_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
 
 def tiny_tokenizer() -> str:

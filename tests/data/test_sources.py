@@ -13,7 +13,6 @@ from PIL import Image
 from geoglot.core.errors import NotFoundError
 from geoglot.core.parts import find, names
 from geoglot.data.sample import Sample
-from nano_kit import data_root
 
 
 def picture(path: Path, width: int = 512, height: int = 512) -> None:
@@ -131,10 +130,8 @@ SIZES = [("aid_rsicd", "train", 7946), ("aid_rsicd", "test", 1027), ("ucm", "tes
 
 
 @pytest.mark.parametrize(("name", "split", "count"), SIZES)
-def test_real_splits(name: str, split: str, count: int) -> None:
-    if not data_root().exists():
-        pytest.skip("the real data is not here: set GEOGLOT_DATA")
+def test_real_splits(name: str, split: str, count: int, real_data: Path) -> None:
     source = find("data.sources", name)
-    rows = list(source.rows(data_root(), split))
+    rows = list(source.rows(real_data, split))
     assert len(rows) == count
     assert {row.label for row in rows} <= set(source.CARD.classes)

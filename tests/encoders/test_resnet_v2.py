@@ -1,5 +1,7 @@
 """The folded tower against the unfolded one, written out with torch's own batch norms."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from geoglot.encoders.resnet_v2 import ResNetV2, ResNetV2Config, fold
-from nano_kit import data_root
 
 CONFIG = ResNetV2Config(stem=8, widths=(16, 24), blocks=(2, 1))
 
@@ -72,10 +73,8 @@ def test_folded_equals_unfolded() -> None:
         assert torch.allclose(model(image), unfolded(state, image), atol=1e-5)
 
 
-def test_published_weights_give_the_published_map() -> None:
-    folder = data_root() / "pretrained" / "resnetv2_50_gluon_stages1-3"
-    if not folder.exists():
-        pytest.skip("the published tower is not here: set GEOGLOT_DATA")
+def test_published_weights_give_the_published_map(real_data: Path) -> None:
+    folder = real_data / "pretrained" / "resnetv2_50_gluon_stages1-3"
     from safetensors.torch import load_file
 
     model = ResNetV2(ResNetV2Config()).eval()

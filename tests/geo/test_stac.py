@@ -289,14 +289,20 @@ def test_places_that_are_no_stac_are_told(tmp_path):
         list(stac.entries("http://127.0.0.1:9/catalog.json"))
 
 
-def test_files_and_catalogues_come_in_one_stream(bands, tmp_path):
+def test_files_and_catalogues_come_in_one_stream_before_anything_is_opened(bands):
     path = catalogue(bands)
     (bands / "damaged.tif").write_bytes(b"II*\0broken")
-    found = list(sources.scenes([bands / "B0*.tif", bands / "damaged.tif"], stac=path, bbox=(2, 44, 4, 46), time="2019-01-01"))
-    scenes = [entry for entry in found if isinstance(entry, Scene)]
-    assert [scene.id.split("/")[-1] for scene in scenes] == ["B02.tif", "B03.tif", "B04.tif", "here"]
-    assert {scene.time.year for scene in scenes} == {2019}
-    broken = [name for name, _ in (entry for entry in found if isinstance(entry, tuple))]
-    assert [name.split("/")[-1] for name in broken] == ["damaged.tif", "text.json", "gone.json", "empty"]
-    entry = next(iter(sources.entries(bands / "B02.tif")))
-    assert entry.fingerprint() == entry.open().fingerprint
+    found = list(sources.entries([bands / "B0*.tif", bands / "damaged.tif"], stac=path, bbox=(2, 44, 4, 46)))
+    good = [entry for entry in found if not isinstance(entry, tuple)]
+    assert [entry.id.split("/")[-1] for entry in good] == ["B02.tif", "B03.tif", "B04.tif", "damaged.tif", "here", "empty"]
+    assert [name.split("/")[-1] for name, _ in (entry for entry in found if isinstance(entry, tuple))] == [
+        "text.json",
+        "gone.json",
+    ]
+    for entry in (*good[:3], good[4]):
+        with entry.open(sensor="sentinel-2", time="2019-01-01") as scene:
+            assert scene.time.year == 2019
+            assert scene.fingerprint == entry.fingerprint()
+    for entry in (good[3], good[5]):
+        with pytest.raises(RasterError):
+            entry.open()

@@ -24,7 +24,7 @@ class AugmentConfig(Config):
     coarse: float = 0.25
     coarse_side: tuple[int, int] = (28, 90)
     colour: float = 0.8
-    dim: float = 0.2
+    dim: float = 0.25
     haze: float = 0.15
     grey: float = 0.10
     radar: float = 0.04
@@ -123,7 +123,7 @@ def _colour(x: Tensor, config: AugmentConfig, rng: Generator) -> Tensor:
     y = light + (y - light) * each(0.4, 1.4)
     y = y.clamp(1e-4, 1) ** torch.exp(each(-0.45, 0.45))
     middle = y.mean((1, 2, 3), keepdim=True)
-    y = (y - middle) * each(0.6, 1.4) + middle + each(-0.12, 0.12)
+    y = (y - middle) * each(0.4, 1.4) + middle + each(-0.12, 0.12)
     y = torch.where(_some(b, config.colour, rng)[:, None, None, None], y, x)
     dim = torch.where(_some(b, config.dim, rng)[:, None, None, None], each(0.3, 0.9), each(1.0, 1.0))
     y = y * dim

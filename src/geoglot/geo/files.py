@@ -9,6 +9,8 @@ import threading
 import urllib.error
 import urllib.request
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +144,15 @@ def sample(dataset: Any, index: int) -> Any:
     return np.concatenate([read(dataset, indexes=index, window=RioWindow(c, r, w, h)).ravel() for r, c in places])
 
 
+@contextmanager
+def guard(href: str) -> Iterator[None]:
+    """Errors of our own tree for damage that GDAL meets while something else than pixels is asked for."""
+    try:
+        yield
+    except (RasterioError, CPLE_BaseError, UnicodeDecodeError) as error:
+        raise _explain(href, error) from None
+
+
 def _broken(dataset: Any, error: BaseException) -> GeoglotError:
     if is_remote(dataset.name):
         return _explain(dataset.name, error)
@@ -161,7 +172,7 @@ def fingerprint(hrefs: tuple[str, ...], extra: str = "") -> str:
 
 
 def _local_mark(href: str) -> bytes:
-    with open_dataset(href) as dataset:
+    with open_dataset(href) as dataset, guard(href):
         parts = {str(Path(name).absolute()) for name in dataset.files if Path(name).exists()} | {href}
     return b"".join(_file_mark(Path(name)) for name in sorted(parts))
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from geoglot.geo.grid import Grid
 
 _SLACK = 1e-9  # degrees by which rounding passes the antimeridian
+_FARTHEST = 3600.0  # degrees: ten turns around the Earth are an error and not a way to count
 Doubles = NDArray[np.float64]
 MERCATOR_EDGE = 20037508.342789244  # metres, half the side of the square world of web Mercator
 # Radii of every ellipsoid in use for the Earth lie well inside this range (metres); Mars and the moons do not.
@@ -224,7 +225,10 @@ def _polygons(shape: BaseGeometry) -> list[Polygon]:
 
 
 def split(shape: BaseGeometry) -> BaseGeometry:
-    """Bring a geometry whose longitudes may run past ±180 degrees into the usual range, cut at the antimeridian."""
+    """Bring a geometry whose longitudes may run past ±180 degrees into the usual range, cut at the antimeridian.
+
+    Raises `InputError` for longitudes that are many turns away.
+    """
     if shape.is_empty:
         return shape
     west, _, east, _ = shape.bounds
@@ -232,6 +236,8 @@ def split(shape: BaseGeometry) -> BaseGeometry:
         if west < -180.0 or east > 180.0:
             shape = shapely.transform(shape, lambda points: np.clip(points, -180.0, 180.0))
         return shape if shape.is_valid else shapely.make_valid(shape)
+    if not max(-west, east) <= _FARTHEST:
+        raise InputError(f"Longitudes from {west:.6g} to {east:.6g} are not on the Earth.")
     shape = shape if shape.is_valid else shapely.make_valid(shape)
     parts: list[Polygon] = []
     for turn in range(int(np.floor((west + 180.0) / 360.0)), int(np.ceil((east - 180.0) / 360.0)) + 1):

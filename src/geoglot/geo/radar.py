@@ -38,7 +38,7 @@ def decibels(data: NDArray[Any], kind: Units) -> tuple[Floats, NDArray[np.bool_]
     values = data.astype(np.float32)
     if kind == "decibels":
         return values, np.ones(values.shape[1:], dtype=np.bool_)
-    return log(values**2 if kind == "amplitude" else values), np.asarray((values != 0).any(axis=0))
+    return log(np.square(values) if kind == "amplitude" else values), np.asarray((values != 0).any(axis=0))
 
 
 def log(power: NDArray[Any]) -> Floats:

@@ -100,7 +100,7 @@ def _read_file(
     shape = (len(indexes), out[0] * looks[0], out[1] * looks[1])
     data = files.read(dataset, indexes=indexes, window=window, out_shape=shape, resampling=kind)
     if looks != (1, 1):
-        data = np.rint(_average(data, out, looks)).astype(data.dtype)
+        data = np.rint(_average(data, looks)).astype(data.dtype)
     valid = masks.observed(dataset, how, indexes, window, out, data if same else None)
     if np.issubdtype(data.dtype, np.floating):
         finite = np.isfinite(data)
@@ -118,9 +118,14 @@ def _looks(window: RioWindow, out: tuple[int, int]) -> tuple[int, int]:
     return down, across
 
 
-def _average(data: NDArray[Any], out: tuple[int, int], looks: tuple[int, int]) -> NDArray[np.float32]:
-    made: NDArray[np.float32] = data.reshape(len(data), out[0], looks[0], out[1], looks[1]).mean(axis=(2, 4), dtype=np.float32)
-    return made
+def _average(data: NDArray[Any], looks: tuple[int, int]) -> NDArray[np.float32]:
+    # sums of strided views are several times faster than a mean over two axes of a reshaped array
+    total = np.zeros((len(data), data.shape[1] // looks[0], data.shape[2] // looks[1]), dtype=np.float32)
+    for r in range(looks[0]):
+        for c in range(looks[1]):
+            total += data[:, r :: looks[0], c :: looks[1]]
+    total /= looks[0] * looks[1]
+    return total
 
 
 def _complex(
@@ -130,8 +135,9 @@ def _complex(
     looks = _looks(window, out)
     shape = (len(indexes), out[0] * looks[0], out[1] * looks[1])
     data = files.read(dataset, indexes=indexes, window=window, out_shape=shape, resampling=Resampling.nearest)
-    power = data.real.astype(np.float32) ** 2 + data.imag.astype(np.float32) ** 2
+    with np.errstate(over="ignore"):
+        power = data.real.astype(np.float32) ** 2 + data.imag.astype(np.float32) ** 2
     power[~np.isfinite(power)] = 0
-    power = _average(power, out, looks)
+    power = _average(power, looks)
     valid = masks.observed(dataset, how, indexes, window, out, None) & (power > 0).any(axis=0)
     return radar.log(power), valid

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 from affine import Affine
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp
@@ -23,7 +22,7 @@ from shapely.geometry.base import BaseGeometry
 from geoglot.core.errors import InputError, RasterError
 from geoglot.geo import display as showing
 from geoglot.geo import identify, masks, radar, reading
-from geoglot.geo.files import Handles, fingerprint, is_remote, open_dataset
+from geoglot.geo.files import Handles, fingerprint, guard, is_remote, open_dataset
 from geoglot.geo.footprint import check_earth
 from geoglot.geo.grid import Grid, Window
 from geoglot.geo.raster import Raster
@@ -32,6 +31,7 @@ from geoglot.geo.sensors import sensor as sensor_named
 
 # GDAL itself allows more; a header that claims more than this is damaged or not meant for a laptop.
 MAX_PIXELS = 2**42
+_LEAST = 1e-5  # metres a pixel: what is finer is damaged
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ class Scene:
         self._masking: dict[str, masks.Masking] = {}
         if len(self.layers) != len(self.bands):
             raise InputError(f"{id}: {len(self.layers)} layers, but {len(self.bands)} bands.")
-        self._locate(main)
+        with guard(self.href):
+            self._locate(main)
 
     @classmethod
     def open(
@@ -83,7 +84,7 @@ class Scene:
         Raises `NotFoundError`, `NetworkError`, `RasterError` (damaged, empty, unplaceable) or `NotEarthError`.
         """
         href = str(source) if is_remote(str(source)) else str(Path(source).expanduser().absolute())
-        with open_dataset(href) as dataset:
+        with open_dataset(href) as dataset, guard(href):
             tags = dataset.tags()
             kind = identify.sensor_or(sensor, tags, href, dataset.descriptions)
             how = masks.masking(dataset, kind)
@@ -152,11 +153,15 @@ class Scene:
     def _grid(self, crs: Any, transform: Affine, shape: tuple[int, int]) -> Grid:
         try:
             grid = Grid(crs, transform, shape)
+            outline = grid.footprint(2)
         except InputError as error:
             raise RasterError(f"{self.id}: {error} The georeference is damaged.") from None
         y = grid.bounds[1], grid.bounds[3]
-        beyond = crs.is_geographic and (y[0] > 90 or y[1] < -90)
-        if beyond or (not np.isfinite(grid.lonlat()).all() and grid.footprint().is_empty):
+        if (
+            grid.gsd < _LEAST
+            or (crs.is_geographic and (y[0] > 90 or y[1] < -90))
+            or (outline.is_empty and grid.footprint().is_empty)
+        ):
             raise RasterError(
                 f"{self.id}: its georeference ({crs.to_string()[:60]}) lies outside the Earth; check CRS and transform."
             )
@@ -222,7 +227,8 @@ class Scene:
         scene's own pixels; `shape` resamples (average down, bilinear up). `bands` are names or common names.
         """
         chosen = list(range(len(self.bands))) if bands is None else [self.band_index(name) for name in bands]
-        return reading.read(self, chosen, grid, window, shape)
+        with guard(self.href):
+            return reading.read(self, chosen, grid, window, shape)
 
     def band_index(self, name: str) -> int:
         """Position of a band by name or common name; `InputError` lists the bands there are."""
@@ -234,7 +240,8 @@ class Scene:
 
     def display(self, window: Window | None = None, grid: Grid | None = None, shape: tuple[int, int] | None = None) -> Raster:
         """The picture of the scene: float32 (3, H, W) in [0, 1], default composite, the sensor's fixed stretch."""
-        return showing.show(self, self._view, grid, window, shape)
+        with guard(self.href):
+            return showing.show(self, self._view, grid, window, shape)
 
     @cached_property
     def _view(self) -> showing.View:
@@ -244,7 +251,7 @@ class Scene:
     @cached_property
     def radar_units(self) -> radar.Units:
         """What the values of a radar scene are, decided once for the whole scene."""
-        with self._lock:
+        with self._lock, guard(self.href):
             return radar.units(self)
 
     def masking(self, href: str) -> masks.Masking:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from geoglot.core.errors import GeoglotError, NotFoundError
 from geoglot.geo.files import fingerprint, is_remote
@@ -74,28 +74,6 @@ def entries(
         yield from catalogues.entries(place, collections, bbox, between)
 
 
-def scenes(
-    sources: Iterable[str | Path] | str | Path = (),
-    stac: Iterable[str | Path] | str | Path = (),
-    sensor: str | None = None,
-    bands: Sequence[str] | None = None,
-    time: str | None = None,
-    **chosen: Any,
-) -> Iterator[Scene | Broken]:
-    """The same, opened one after another; what cannot be opened comes as its name and the error. `time` is that of the scenes.
-
-    `chosen` are `collections`, `bbox` and `between` (a span of time), which choose among the items of catalogues.
-    """
-    for entry in entries(sources, stac, **chosen):
-        if isinstance(entry, tuple):
-            yield entry
-            continue
-        try:
-            yield entry.open(sensor, bands, time)
-        except GeoglotError as error:
-            yield entry.id, error
-
-
 def _expand(source: str) -> list[str]:
     if is_remote(source):
         return [source]
@@ -113,7 +91,7 @@ def _expand(source: str) -> list[str]:
 def _folder(path: Path) -> list[str]:
     found = []
     for file in sorted(path.rglob("*")):
-        if file.name.startswith(".") or not file.is_file():
+        if not file.is_file() or any(part.startswith(".") for part in file.relative_to(path).parts):
             continue
         envi = file.suffix == "" and (file.with_suffix(".hdr").exists() or file.with_suffix(".HDR").exists())
         if file.suffix.lower() in SUFFIXES or envi:

@@ -20,10 +20,10 @@ from geoglot.geo import identify
 from geoglot.geo.files import is_remote
 from geoglot.geo.footprint import box_of
 from geoglot.geo.items import ItemEntry
+from geoglot.geo.sources import Broken
 
 TIMEOUT = (10, 30)  # seconds to connect, and to wait for an answer
 PAGE = 100  # items that a search service is asked for at once
-Broken = tuple[str, GeoglotError]
 _UNREADABLE = (pystac.STACError, pystac.STACTypeError, KeyError, ValueError, TypeError, AttributeError)
 
 

@@ -79,7 +79,8 @@ def from_objects(names: Iterable[str]) -> list[str]:
     if not known:
         return []
     whole = listing(known)
-    texts = [f"there are {whole} in this image.", f"a satellite photo with {whole}."]
+    verb = "is" if known[0] in MASS else "are"
+    texts = [f"there {verb} {whole} in this image.", f"a satellite photo with {whole}.", whole]
     texts += [f"a satellite photo of {a} and {b}." for a, b in pairwise(known)]
     return texts
 

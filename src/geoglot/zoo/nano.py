@@ -1,7 +1,11 @@
-"""The recipe of `nano`: published towers, a new head, and sentences from captions, classes, boxes, masks and scenes."""
+"""The recipe of `nano`: published towers, a new head, and sentences from captions, classes, boxes, masks and scenes.
+
+python -m geoglot.zoo.nano run.toml --out runs/nano --set train.steps=500
+"""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from geoglot.core.config import Config
+from geoglot.core.config import Config, load_toml
 from geoglot.core.errors import ModelError
 from geoglot.core.parts import find
 from geoglot.data.augment import AugmentConfig, augment
@@ -21,13 +25,14 @@ from geoglot.encoders import minilm, resnet_v2
 from geoglot.evals import dual as figures
 from geoglot.losses.infonce import InfoNCEConfig, infonce
 from geoglot.models import weights
-from geoglot.models.nano import Nano, NanoConfig, restore
+from geoglot.models.nano import Nano, NanoConfig, restore, save
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.cells import channels_last
 from geoglot.text import sentences, wordpiece
 from geoglot.text.words import WORDS
 from geoglot.train.loop import Group, TrainConfig, fit
 
+LICENCE = "towers Apache-2.0; some of the training data is for research use: see the card"
 TEACHES = ("aid_rsicd", "ucm", "vhr10", "airport_obb", "ships", "dubai", "epfl_roads", "neon_trees")
 MEASURES = ("aid_rsicd", "ucm")
 CACHE_SIDE = 160
@@ -238,3 +243,18 @@ def run(recipe: Recipe, folder: Path) -> Nano:
         lambda module: measure(model, held),
     )
     return model.eval()
+
+
+def main() -> None:
+    """Train after a TOML file, write ``nano.safetensors`` and its tokenizer into the run folder, print the hash."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    given = parser.parse_args()
+    model = run(load_toml(Recipe, given.recipe, given.set), given.out)
+    print(save(model, given.out / "nano.safetensors", LICENCE))
+
+
+if __name__ == "__main__":
+    main()

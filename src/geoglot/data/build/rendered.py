@@ -19,6 +19,18 @@ FIRST_SEED = 700_000  # far from the seeds that demonstrations and tests use
 GSDS = ((0.5, 4), (1.0, 5), (2.0, 5), (4.0, 4), (8.0, 3), (16.0, 2))
 EXTENT = (4200.0, 2200.0, 2200.0, 2200.0)
 INFRARED = 0.15
+CONTAINS = {
+    "lake": ("water",),
+    "river": ("water",),
+    "water": ("water",),
+    "beach": ("water", "sand"),
+    "harbour": ("water", "ships"),
+    "forest": ("trees",),
+    "farmland": ("fields",),
+    "houses": ("buildings", "roads"),
+    "dense houses": ("buildings", "roads"),
+    "industrial area": ("buildings",),
+}
 
 
 def tiles(world_number: int, size: int) -> Iterator[tuple[NDArray[np.uint8], list[str], str]]:
@@ -64,6 +76,7 @@ def _material(pixels: NDArray[np.uint8], rows: list[tuple[list[str], str]]) -> M
     by_kind = []
     for captions, label in rows:
         kinds = {"caption": captions, "class": sentences.prompts((label,))}
+        kinds["objects"] = sentences.from_objects(CONTAINS.get(label, ()))
         by_kind.append({k: tuple(table.setdefault(t, len(table)) for t in v) for k, v in kinds.items() if v})
     return Material(
         pixels,

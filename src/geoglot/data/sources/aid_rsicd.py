@@ -48,6 +48,17 @@ CARD = Card(
     },
 )
 
+# What a scene of a class holds by definition of the class.
+CONTAINS = {
+    "Beach": ("water", "sand"),
+    "Farmland": ("fields",),
+    "Forest": ("trees",),
+    "Parking": ("cars",),
+    "Pond": ("water",),
+    "Port": ("water", "boats"),
+    "River": ("water",),
+}
+
 
 def rows(root: Path, split: Split) -> Iterator[Sample]:
     """Give the scenes of a split; the ground sampling distance differs by scene and is unknown."""
@@ -63,4 +74,5 @@ def rows(root: Path, split: Split) -> Iterator[Sample]:
                 pictures=(Picture(root / row["image"]),),
                 captions=tuple(row["captions"]),
                 label=row["class"],
+                labels=CONTAINS.get(row["class"], ()),
             )
