@@ -14,6 +14,7 @@ demo: $(VENV)/runtime
 test: $(VENV)/test
 	$(BIN)/python -m pytest
 
+# Kill and damage tests: some minutes.
 slow: $(VENV)/test
 	$(BIN)/python -m pytest -m slow
 

