@@ -13,6 +13,7 @@ from geoglot.data.synth.legend import MATERIAL, MATERIALS
 from geoglot.data.synth.world import Drawing, World
 
 Points = NDArray[np.float64]
+LIGHT = 255  # in place of a material: a play of light on what lies below, which moves with the sun
 MARGIN = 1  # pixels painted around a block, so that the point spread reaches across its edge
 
 
@@ -136,8 +137,8 @@ def paint(world: World, inner: Frame, fine: int, sun: Sun, saturation: float) ->
     ground = MATERIAL["grass"]
     colour = Image.new("CMYK", size, tuple(round(v) for v in MATERIALS[ground].colour))
     images = [colour, Image.new("L", size, ground), Image.new("L", size), Image.new("L", size)]
-    _draw(images, rings, shadows, _inks(d, which, sun, saturation), d.material[which].tolist(), d.stripe[which].tolist(),
-          tall.tolist())  # fmt: skip
+    materials = np.where(d.shift[which] == 0, d.material[which], LIGHT).tolist()
+    _draw(images, rings, shadows, _inks(d, which, sun, saturation), materials, d.stripe[which].tolist(), tall.tolist())
     half = MARGIN * fine + fine // 2
     cut = (slice(half, half + inner.shape[0] * fine, fine), slice(half, half + inner.shape[1] * fine, fine))
     striped = bool((d.material[which] == MATERIAL["crop"]).any())
@@ -175,7 +176,8 @@ def _draw(images: list[Image.Image], rings: list[list[float]], shadows: list[lis
         elif m == water:  # what stood here before the water came casts no shadow
             shadow(ring, fill=0)
         colour(ring, fill=ink)
-        material(ring, fill=m)
+        if m != LIGHT:
+            material(ring, fill=m)
         if m == crop:
             stripe(ring, fill=number)
 
