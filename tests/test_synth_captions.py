@@ -64,7 +64,9 @@ def check(caption: str, truth: Truth) -> None:
 
 
 @settings(max_examples=120, deadline=None)
-@given(which=st.integers(0, 6), row=st.integers(0, 412), col=st.integers(0, 412), side=st.integers(20, 100), seed=st.integers(0, 9))
+@given(
+    which=st.integers(0, 6), row=st.integers(0, 412), col=st.integers(0, 412), side=st.integers(20, 100), seed=st.integers(0, 9)
+)
 def test_captions_are_true(scenes, which, row, col, side, seed):
     window = (row, col, side, side)
     captions = describe(scenes[which], window, seed=seed)
@@ -90,9 +92,7 @@ def test_each_kind_of_scene_is_told(scenes):
 
 
 def test_relations_are_told(scenes):
-    told = " / ".join(
-        text for s in scenes[:3] for w in s.raster.grid.tiles(96, 0.5) for text in describe(s, w, count=8)
-    )
+    told = " / ".join(text for s in scenes[:3] for w in s.raster.grid.tiles(96, 0.5) for text in describe(s, w, count=8))
     assert re.search(r"tanks (by|near|next to|beside) (the )?water", told)
     assert re.search(r"(ships|boats|vessels) in a (harbour|port|dock|harbor)", told)
     assert re.search(r"(fields|farmland|cropland) (along|beside|next to) a (winding )?river", told)
