@@ -60,9 +60,7 @@ def ribbon(line: ArrayLike, width: float | NDArray[np.float64]) -> Ring:
     return np.concatenate([p + side, (p - side)[::-1]])
 
 
-def wander(
-    rng: np.random.Generator, start: Sequence[float], end: Sequence[float], sway: float, levels: int = 6
-) -> Ring:
+def wander(rng: np.random.Generator, start: Sequence[float], end: Sequence[float], sway: float, levels: int = 6) -> Ring:
     """Return a winding line between two points: midpoints displaced by about `sway` metres, halving each level."""
     p = np.array([start, end], np.float64)
     for level in range(levels):

@@ -62,9 +62,9 @@ def _canopy() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         k = math.ceil(r / step)
         ix, iy = np.arange(int(x) - k, int(x) + k + 1), np.arange(int(y) - k, int(y) + k + 1)
         d2 = ((ix - x)[None, :] ** 2 + (iy - y)[:, None] ** 2) * (step / r) ** 2
-        dome = np.where(d2 < 1, top - 0.85 * r * (1 - np.sqrt(np.maximum(1 - d2, 0))), 0) + rng.normal(
-            size=d2.shape
-        ) * 0.35 * (d2 < 1)
+        dome = np.where(d2 < 1, top - 0.85 * r * (1 - np.sqrt(np.maximum(1 - d2, 0))), 0) + rng.normal(size=d2.shape) * 0.35 * (
+            d2 < 1
+        )
         where = np.ix_(iy % n, ix % n)
         win = dome > height[where]
         height[where] = np.where(win, dome, height[where])

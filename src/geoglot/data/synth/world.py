@@ -77,6 +77,7 @@ class World:
     stripes: tuple[Stripes, ...]
     shallow: NDArray[np.float32] | None
     relief: NDArray[np.float32] | None
+
     def grid(self, gsd: float, size: int | tuple[int, int], east: float = 0.0, north: float = 0.0) -> Grid:
         """A grid of `size` pixels (or height, width) of `gsd` metres, its middle `east`, `north` metres from the world's."""
         height, width = (size, size) if isinstance(size, int) else size
@@ -204,7 +205,6 @@ class Sketch:
             seed, kind, crs, origin, self.extent, drawing, tuple(self.things), tuple(self.zones),
             tuple(self.stripes), self._shallow(), self.relief,
         )  # fmt: skip
-
 
 
 def _pack(rings: list[Ring]) -> tuple[Ring, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:

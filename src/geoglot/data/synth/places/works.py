@@ -254,6 +254,7 @@ def airfield(s: Sketch, centre: tuple[float, float], angle: float, long: float =
     def at(u: float, v: float) -> tuple[float, float]:
         p = place([(u, v)], x, y, angle)[0]
         return float(p[0]), float(p[1])
+
     ground = rect(*at(0, gap * 0.9), long + 260, 760, angle)
     s.fill(24, ground, "grass", tone=float(rng.uniform(0.95, 1.25)))
     s.reserve(ground)
