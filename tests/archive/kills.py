@@ -120,7 +120,8 @@ def rounds(work: Path, kills: int, seed: int) -> int:
 def main() -> None:
     """Run as a script, or as the process to be killed."""
     if sys.argv[1:2] == ["--child"]:
-        import lancedb  # noqa: F401 (half of the time of a short run, in which a kill would prove nothing)
+        os.environ.setdefault("LANCEDB_LOG", "error")
+        import lancedb  # noqa: F401 (half of the time of a short run)
 
         print("ready", flush=True)
         folder, out, seed, re_embed = sys.argv[2:]
