@@ -21,7 +21,7 @@ from archive_kit import FakeEncoder, patchwork, same, write_scene
 from geoglot.archive import Archive, index, ingest, tiling
 from geoglot.archive.store import Store
 
-_PACE = 0.004  # seconds a tile, so that kills fall between commits
+_PACE = 0.012  # seconds a tile: some four seconds for all scenes
 
 
 def settings() -> None:
@@ -43,6 +43,7 @@ def make_scenes(folder: Path) -> None:
 
 def change(folder: Path) -> None:
     """Replace some of the scenes, so that kills also fall into replacement."""
+    write_scene(folder / "large.tif", patchwork(512, 448, 16, 50), tiled=True, blockxsize=128, blockysize=128)
     write_scene(folder / "middle_1.tif", patchwork(160, 128, 16, 51))
     write_scene(folder / "small_3.tif", patchwork(64, 64, 8, 52))
 
@@ -63,7 +64,7 @@ def run_with_kills(folder: Path, out: Path, kills: int, rng: random.Random, seed
         assert process.stdout is not None
         process.stdout.readline()  # its imports are done: from here on it works
         if done < kills:
-            time.sleep(rng.uniform(0.0, 1.2))
+            time.sleep(rng.uniform(0.0, 0.4))
             process.send_signal(signal.SIGKILL)
             process.wait()
             done += process.returncode == -signal.SIGKILL
@@ -119,7 +120,8 @@ def rounds(work: Path, kills: int, seed: int) -> int:
 def main() -> None:
     """Run as a script, or as the process to be killed."""
     if sys.argv[1:2] == ["--child"]:
-        import lancedb  # noqa: F401 (half of the time of a short run, in which a kill would prove nothing)
+        os.environ.setdefault("LANCEDB_LOG", "error")
+        import lancedb  # noqa: F401 (half of the time of a short run)
 
         print("ready", flush=True)
         folder, out, seed, re_embed = sys.argv[2:]

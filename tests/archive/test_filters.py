@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import lancedb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from shapely.geometry import box
 
 from geoglot.archive import filters
+from geoglot.archive.store import Store
 from geoglot.core.errors import InputError
 from geoglot.geo.footprint import bounds, split
 
@@ -33,7 +33,7 @@ def places() -> tuple[list[shapely.Geometry], np.ndarray]:
 def table(tmp_path_factory):
     shapes, edges = places()
     columns = dict(zip(("west", "south", "east", "north"), edges.T, strict=True))
-    db = lancedb.connect(tmp_path_factory.mktemp("db"))
+    db = Store(tmp_path_factory.mktemp("db")).connect()
     made = pa.table({"n": np.arange(N), "footprint": shapely.to_wkb(shapes).tolist(), **columns})
     return db.create_table("places", made), shapes, edges
 
@@ -156,7 +156,7 @@ def texts(tmp_path_factory):
     bands = [f",b{i},{'red' if i % 2 else 'nir'}," for i in range(len(NASTY))]
     gsd = np.arange(len(NASTY)) * 1.0
     made = pa.table({"sensor": NASTY, "scene": NASTY, "time": pa.array(times, pa.timestamp("us")), "bands": bands, "gsd": gsd})
-    return lancedb.connect(tmp_path_factory.mktemp("db")).create_table("t", made)
+    return Store(tmp_path_factory.mktemp("db")).connect().create_table("t", made)
 
 
 @pytest.mark.parametrize("text", NASTY)

@@ -14,6 +14,7 @@ import shapely
 from archive_kit import coloured, patchwork, write_scene
 
 from geoglot.archive import Archive, ann, index, ranking
+from geoglot.archive.store import Store
 from geoglot.archive.view import shared
 from geoglot.core.errors import InputError, NotFoundError
 from geoglot.geo.scene import Scene
@@ -153,7 +154,6 @@ def test_shared():
 @pytest.fixture(scope="module")
 def clusters(tmp_path_factory):
     """A table of clustered unit vectors with an index over them, as ingest makes it for a large archive."""
-    import lancedb
     import pyarrow as pa
 
     rng = np.random.default_rng(3)
@@ -165,7 +165,7 @@ def clusters(tmp_path_factory):
         "group": np.arange(len(made)) % 3,
         "vector": pa.FixedSizeListArray.from_arrays(pa.array(made.reshape(-1)), 32),
     }
-    table = lancedb.connect(tmp_path_factory.mktemp("db")).create_table("t", pa.table(columns))
+    table = Store(tmp_path_factory.mktemp("db")).connect().create_table("t", pa.table(columns))
     ann.build(table)
     assert ann.indexed(table)
     return table, made

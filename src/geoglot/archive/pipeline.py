@@ -16,7 +16,7 @@ from geoglot.archive.tiling import Chunk, Tiling
 from geoglot.core.errors import GeoglotError
 from geoglot.geo.scene import Scene
 
-QUEUE_BYTES = 96 * 2**20
+QUEUE_BYTES = 48 * 2**20
 S = TypeVar("S")
 
 

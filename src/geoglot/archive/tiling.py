@@ -26,7 +26,7 @@ MIN_GROUND = 128.0  # metres
 MAX_AVERAGED = 4.0  # pixels of the scene, along a side, that the default makes into one
 MAX_TILES = 2**23  # of one scene; a header that asks for more is damaged
 MIN_SIDE = 8  # pixels of the scene
-CHUNK_BYTES = 24 * 2**20  # of one read, as it is shown to the model
+CHUNK_BYTES = 12 * 2**20  # of one read, as it is shown to the model
 BLOCK_ROW_BYTES = 160 * 2**20  # of decoded blocks over the scene's width that GDAL's cache keeps between reads
 
 

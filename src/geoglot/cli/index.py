@@ -27,7 +27,7 @@ def run(
     bbox: Annotated[str | None, typer.Option(metavar="W,S,E,N", help="With --stac: items that meet a box in degrees.")] = None,
     between: Annotated[str | None, typer.Option(metavar="A/B", help="With --stac: items of a span of time.")] = None,
     model: Annotated[str, typer.Option(help="The model that looks at the tiles.")] = "nano",
-    tile: Annotated[int | None, typer.Option(metavar="PIXELS", help="Side of a tile in pixels of the model's input.")] = None,
+    tile: Annotated[int | None, typer.Option(metavar="PIXELS", help="Side of a tile in pixels (of --gsd metres).")] = None,
     gsd: Annotated[float | None, typer.Option(metavar="METRES", help="Look at every scene at this many metres a pixel.")] = None,
     overlap: Annotated[float | None, typer.Option(metavar="0..0.9", help="Part that neighbouring tiles share.")] = None,
     sensor: Annotated[str | None, typer.Option(metavar="NAME", help="The sensor, where files do not say it.")] = None,
