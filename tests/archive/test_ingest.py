@@ -14,7 +14,8 @@ import shapely
 from archive_kit import FakeEncoder, coloured, contents, patchwork, same, write_scene
 
 from geoglot.archive import Archive, index, ingest, plan, tiling
-from geoglot.archive.store import SCHEMA, STATE, Store
+from geoglot.archive.store import SCHEMA, STATE, Store, Writer
+from geoglot.archive.tiling import Options
 from geoglot.core.errors import ArchiveError, InputError, LockedError, ModelMismatchError, NotFoundError, RasterError
 from geoglot.geo.scene import Scene
 
@@ -109,6 +110,26 @@ def test_remove(folder, out, encoder):
         archive.remove(path)
     assert take([folder], out, encoder).added == (path,)
     assert len(archive) == 21
+
+
+def test_remove_does_not_bring_leftovers_to_light(tmp_path, out, encoder, monkeypatch):
+    first, second = (write_scene(tmp_path / f"{i}.tif", patchwork(128, 128, 16, i)) for i in range(2))
+    take([first], out, encoder)
+    archive = Archive.open(out)
+    tables = Writer(Store(out), encoder.spec, Options()).tables(Store(out).state().live)
+    tables.add(
+        [tables.tiles.to_arrow().slice(0, 5).set_column(2, "run", [[7] * 5]).to_batches()[0]]
+    )  # a killed writer's last deed
+    assert len(archive) == 16
+    take([second], out, encoder)
+    assert len(archive) == 32
+    tables = Writer(Store(out), encoder.spec, Options()).tables(Store(out).state().live)
+    tables.add([tables.tiles.to_arrow().slice(0, 5).set_column(2, "run", [[8] * 5]).to_batches()[0]])
+    assert archive.remove(str(second)) == 16
+    assert len(archive) == 16
+    assert len(contents(out)) == 16
+    take([second], out, encoder)
+    assert Store(out).read(Store(out).state().live)[0].count_rows() == 32
 
 
 def test_another_model_is_refused_with_advice(folder, out, encoder):

@@ -14,7 +14,7 @@ import shapely
 from archive_kit import coloured, patchwork, write_scene
 
 from geoglot.archive import Archive, ann, index, ranking
-from geoglot.archive.archive import shared
+from geoglot.archive.view import shared
 from geoglot.core.errors import InputError, NotFoundError
 from geoglot.geo.scene import Scene
 from geoglot.tasks.retrieve import retrieve
@@ -43,7 +43,7 @@ def test_scores_are_exact_cosines(archive, encoder):
     query = encoder.text(["green"])[0]
     hits = archive.search("green", k=100, merge=False, text_encoder=encoder)
     assert len(hits) == 21
-    tiles = archive._tiles.to_arrow()
+    tiles = archive._view().tiles.to_arrow()
     vectors = dict(zip(tiles["id"].to_pylist(), tiles["vector"].to_pylist(), strict=True))
     for hit in hits:
         assert hit.score == pytest.approx(float(np.dot(vectors[hit.id], query)), abs=1e-6)
@@ -101,7 +101,7 @@ def test_words_and_image_are_mixed_as_weicom_does(archive, encoder):
     chip = coloured(32, 32, (0, 1, 0), 5)
     where = {"gsd_max": 15.0}
     hits = archive.search("red", image=chip, weight=0.3, k=100, merge=False, where=where, text_encoder=encoder, model=encoder)
-    tiles = archive._tiles.search().where("gsd <= 15.0").to_arrow()
+    tiles = archive._view().tiles.search().where("gsd <= 15.0").to_arrow()
     vectors = np.array(tiles["vector"].to_pylist())
     text = vectors @ encoder.text(["red"])[0]
     image = vectors @ encoder.encode(chip[None].astype(np.float32) / 255, np.ones((1, 32, 32), bool), np.ones(1))[0]
@@ -200,7 +200,7 @@ def test_a_large_archive_gets_an_index_that_follows_it(tmp_path, encoder, monkey
     out = tmp_path / "archive"
     index([first], model=encoder, out=out, progress=False)
     archive = Archive.open(out)
-    assert ann.indexed(archive._tiles)
+    assert ann.indexed(archive._view().tiles)
     index([second], model=encoder, out=out, progress=False)
     hits = archive.search("blue", k=5, text_encoder=encoder)
     monkeypatch.setattr(ann, "EXACT_ROWS", 10**6)

@@ -74,11 +74,7 @@ class Ingest:
         self.ledger = _Ledger()
         self.records = tables.records()
         # tiles of scenes that are not complete, from an interrupted run or from this one: hidden from readers
-        self._loose = self._unknown() if tables.dirty else set()
-
-    def _unknown(self) -> set[int]:
-        known = {row["run"] for row in self.records.values()}
-        return {run for run in self._tables.runs() if run not in known}
+        self._loose = tables.loose(self.records)
 
     def prepare(self, source: Source) -> Job | None:
         """Open a source and plan its tiles; None when it is in the archive as it is."""
@@ -228,7 +224,7 @@ class Ingest:
     def sweep(self) -> None:
         """Delete tiles of scenes that were begun and not finished, now or by a run that was killed; then publish."""
         if self._loose:
-            self._tables.delete_runs(sorted(self._unknown()))
+            self._tables.delete_runs(sorted(self._loose))
             self._loose.clear()
         self._writer.publish(self._tables, ())
 

@@ -16,7 +16,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -307,14 +307,15 @@ class Tables:
             for at in range(0, len(runs), 1000):
                 self.tiles.delete(f"run IN ({', '.join(str(run) for run in runs[at : at + 1000])})")
 
-    def runs(self) -> dict[int, int]:
-        """How many tiles each state of a scene has."""
+    def loose(self, records: Mapping[str, Mapping[str, Any]]) -> set[int]:
+        """Runs that have tiles and are of no complete scene: what an interrupted writer left."""
+        if not self.dirty:
+            return set()
         with self._store.errors("Reading"):
-            found: dict[int, int] = {}
+            found: set[int] = set()
             for batch in self.tiles.search().select(["run"]).to_batches():
-                for entry in batch["run"].value_counts().to_pylist():
-                    found[entry["values"]] = found.get(entry["values"], 0) + entry["counts"]
-            return found
+                found.update(batch["run"].unique().to_pylist())
+        return found - {row["run"] for row in records.values()}
 
     def windows(self, run: int) -> set[tuple[int, int]]:
         """Row and column of the tiles that are stored of a state of a scene."""

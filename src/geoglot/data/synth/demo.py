@@ -66,10 +66,7 @@ SEARCHES = (
     Search("ships in a harbour", lambda t: t.count.get("ship", 0) >= 1 and t.use.get("harbour", 0) > 0.1),
     Search("airplanes on an airfield", lambda t: t.count.get("airplane", 0) >= 1),
     Search("farmland fields along a river", lambda t: t.cover.get("crops", 0) > 0.2 and t.cover.get("water", 0) > 0.03),
-    Search("houses in a town", lambda t: t.count.get("house", 0) >= 8 and t.use.get("town", 0) > 0.3),
     Search("dense forest", lambda t: t.cover.get("forest", 0) > 0.6),
-    Search("an airport runway", lambda t: t.cover.get("runway", 0) > 0.04),
-    Search("a lake in the woods", lambda t: t.use.get("lake", 0) > 0.1 and t.cover.get("forest", 0) > 0.1),
 )
 
 

@@ -5,14 +5,15 @@ import sys
 
 import numpy as np
 import pytest
+from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.crs import CRS
 
 from geoglot.core.errors import InputError
 from geoglot.data.synth import CLASSES, KINDS, Rendered, landscape, render
-from geoglot.data.synth.landscape import KINDS as BUILDERS
 from geoglot.data.synth.paint import Sun
+from geoglot.geo.footprint import transformer
 from geoglot.geo.grid import Grid
 
 BANDS = ("red", "green", "blue", "nir")
@@ -136,12 +137,10 @@ def test_other_reference_systems_show_the_same_ground(crs):
     lon, lat = own.lonlat()
     if crs == "EPSG:3857":
         x, y = lon * 111319.49079327358, 6378137 * np.log(np.tan(np.pi / 4 + np.radians(lat) / 2))
-        grid = Grid(CRS.from_string(crs), type(own.transform)(4, 0, x - 400, 0, -4, y + 400), (200, 200))
+        grid = Grid(CRS.from_string(crs), Affine(4, 0, x - 400, 0, -4, y + 400), (200, 200))
     else:
-        grid = Grid(CRS.from_string(crs), type(own.transform)(4e-5, 0, lon - 4e-3, 0, -3e-5, lat + 3e-3), (200, 200))
+        grid = Grid(CRS.from_string(crs), Affine(4e-5, 0, lon - 4e-3, 0, -3e-5, lat + 3e-3), (200, 200))
     scene = render(world, grid)
-    from geoglot.geo.footprint import transformer
-
     rows, cols = np.mgrid[5:195:10, 5:195:10] + 0.5
     xs, ys = grid.transform * (cols.ravel(), rows.ravel())
     east, north = transformer(grid.crs.to_wkt(), own.crs.to_wkt()).transform(xs, ys)
@@ -192,4 +191,4 @@ def test_torch_is_not_needed():
 
 
 def test_kinds_are_described():
-    assert all(build.__doc__ for build in BUILDERS.values())
+    assert all(build.__doc__ for build in KINDS.values())

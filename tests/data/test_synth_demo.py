@@ -1,6 +1,5 @@
 """The demo's landscape: files that other readers understand, and searches that have an answer."""
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,7 +14,9 @@ from geoglot.geo.scene import Scene
 
 @pytest.fixture(scope="module")
 def landscape_on_disk(tmp_path_factory) -> list[DemoScene]:
-    small = tuple(replace(plan, size=384, gsd=plan.gsd * (plan.size / 384) ** 0.8) for plan in PLANS)
+    small = tuple(
+        replace(plan, size=256) if plan.satellite else replace(plan, size=384, gsd=plan.gsd * plan.size / 384) for plan in PLANS
+    )
     return demo_scenes(tmp_path_factory.mktemp("demo") / "scenes", seed=0, plans=small)
 
 
@@ -62,4 +63,4 @@ def test_an_impossible_plan_is_refused(tmp_path):
     plan = (replace(PLANS[4], size=32, must=(("ship", 1),)),)
     with pytest.raises(ConfigError, match="ship"):
         demo_scenes(tmp_path, 0, plan)
-    assert json.dumps([p.name for p in tmp_path.iterdir()]) == "[]"
+    assert not list(tmp_path.iterdir())
