@@ -13,6 +13,8 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 # Nothing here may depend on a model hub.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# The archive sets this before it imports the database, which reads it once; a test may import it earlier.
+os.environ.setdefault("LANCEDB_LOG", "error")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -10,7 +10,11 @@ pytestmark = pytest.mark.slow
 
 
 def test_thirty_kills(tmp_path):
-    assert kills.rounds(tmp_path, 30, seed=0) == 30
+    done, seed = 0, 0
+    while done < 30:  # on a fast machine some runs end before they are killed
+        assert seed < 10, f"only {done} kills in {seed} rounds"
+        done += kills.rounds(tmp_path / str(seed), 30 - done, seed)
+        seed += 1
 
 
 def test_two_hundred_damaged_files_among_good_ones(tmp_path):
