@@ -75,7 +75,8 @@ def to_png(hits: Hits, size: int, columns: int) -> Image.Image:
     for index, (hit, picture) in enumerate(zip(hits, pictures(hits, size), strict=True)):
         x, y = _GAP + index % columns * (size + _GAP), top + index // columns * (size + _CAPTION + _GAP)
         sheet.paste(picture, (x, y))
-        draw.rectangle((x - 1, y - 1, x + size, y + size), outline=_EDGE)  # snow and cloud are as white as the paper
+        # snow and cloud are as white as the paper
+        draw.rectangle((x - 1, y - 1, x + size, y + size), outline=_EDGE)
         for line, (text, colour) in enumerate(zip(captions(hit), (_INK, _FAINT), strict=True)):
             draw.text((x, y + size + 2 + 15 * line), _shortened(draw, text, size, font), fill=colour, font=font)
     return sheet
@@ -105,7 +106,8 @@ def to_html(hits: Hits, size: int) -> str:
         )
     title = html.escape(hits.query or "Hits")
     style = (
-        "body{font:14px sans-serif;margin:1em}img{outline:1px solid #ccc}main{display:flex;flex-wrap:wrap;gap:10px}figure{margin:0}"
+        "body{font:14px sans-serif;margin:1em}img{outline:1px solid #ccc}"
+        "main{display:flex;flex-wrap:wrap;gap:10px}figure{margin:0}"
         f"figcaption{{width:{size}px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;color:#444}}"
     )
     body = "\n".join(cells) or "<p>No hits.</p>"
