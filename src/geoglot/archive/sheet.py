@@ -19,7 +19,7 @@ from geoglot.geo.write import atomic, write_text
 _CAPTION = 34  # pixels under a picture
 _GAP = 8
 _GREY = (128, 128, 128)
-_PAPER, _INK, _FAINT = (255, 255, 255), (20, 20, 20), (110, 110, 110)
+_PAPER, _EDGE, _INK, _FAINT = (255, 255, 255), (205, 205, 205), (20, 20, 20), (110, 110, 110)
 
 
 def pictures(hits: Sequence[Hit], size: int) -> Iterator[Image.Image]:
@@ -75,6 +75,8 @@ def to_png(hits: Hits, size: int, columns: int) -> Image.Image:
     for index, (hit, picture) in enumerate(zip(hits, pictures(hits, size), strict=True)):
         x, y = _GAP + index % columns * (size + _GAP), top + index // columns * (size + _CAPTION + _GAP)
         sheet.paste(picture, (x, y))
+        # snow and cloud are as white as the paper
+        draw.rectangle((x - 1, y - 1, x + size, y + size), outline=_EDGE)
         for line, (text, colour) in enumerate(zip(captions(hit), (_INK, _FAINT), strict=True)):
             draw.text((x, y + size + 2 + 15 * line), _shortened(draw, text, size, font), fill=colour, font=font)
     return sheet
@@ -104,7 +106,8 @@ def to_html(hits: Hits, size: int) -> str:
         )
     title = html.escape(hits.query or "Hits")
     style = (
-        "body{font:14px sans-serif;margin:1em}main{display:flex;flex-wrap:wrap;gap:10px}figure{margin:0}"
+        "body{font:14px sans-serif;margin:1em}img{outline:1px solid #ccc}"
+        "main{display:flex;flex-wrap:wrap;gap:10px}figure{margin:0}"
         f"figcaption{{width:{size}px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;color:#444}}"
     )
     body = "\n".join(cells) or "<p>No hits.</p>"
