@@ -71,4 +71,4 @@ def test_a_query_needs_little_time_beyond_the_imports() -> None:
     done = min(
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) for _ in range(3)
     )
-    assert done < 0.5  # measured 0.06 s on an idle core; the limit leaves room for a busy machine
+    assert done < 0.5  # measured 0.07-0.13 s on a busy machine; the limit leaves room for a slower one
