@@ -27,13 +27,16 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from common import machine, make_raster, paired, ratio, timed
 from geoglot.archive import index
 from geoglot.core.protocols import ModelSpec
+from geoglot.nn.batch import ImageBatch
 
 SIZE = 224
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
 class RandomViT:
-    """CLIP's ViT-B/32 image tower with random weights, as a tile encoder."""
+    """CLIP's ViT-B/32 image tower with random weights, as a dual encoder of which only the image side is asked."""
+
+    device = "cpu"
 
     def __init__(self, dtype: torch.dtype) -> None:
         torch.manual_seed(0)
@@ -52,8 +55,8 @@ class RandomViT:
         with torch.inference_mode():
             return torch.nn.functional.normalize(self.model((pixels.to(self.dtype) - self.mean) / self.std).image_embeds, dim=-1)
 
-    def encode(self, tiles: np.ndarray, valid: np.ndarray, gsd: np.ndarray) -> np.ndarray:
-        return self.forward(torch.from_numpy(tiles)).float().numpy()
+    def image(self, batch: ImageBatch) -> torch.Tensor:
+        return self.forward(batch.pixels)
 
 
 def bare(model: RandomViT, tiles: int, batch: int) -> int:

@@ -44,6 +44,20 @@ def test_a_dual_becomes_an_encoder_of_tiles():
     assert not batch.valid[1, :4].any()
 
 
+def test_parts_of_a_batch_are_encoded_side_by_side_in_order():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        tower, tiles = Tower(), np.random.default_rng(0).random((9, 3, 8, 8), dtype=np.float32)
+        vectors = DualEncoder(tower).encode(tiles, np.ones((9, 8, 8), bool), np.full(9, 10, np.float32))
+        assert sorted(len(batch) for batch in tower.batches) == [4, 5]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    means = tiles.mean(axis=(2, 3))
+    assert np.allclose(vectors, means / np.linalg.norm(means, axis=1, keepdims=True), atol=1e-6)
+
+
 def test_values_that_are_not_numbers_are_refused():
     class Broken(Tower):
         def image(self, batch):

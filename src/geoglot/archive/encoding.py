@@ -9,16 +9,16 @@ from geoglot.core.protocols import TileEncoder
 
 
 def tile_encoder(model: Any) -> TileEncoder:
-    """The model itself where it encodes tiles, else its image tower; a name loads the model."""
+    """The image tower of a dual encoder, or the model itself where it encodes tiles; a name loads the model."""
     if isinstance(model, str):
         from geoglot import models
 
         model = models.load(model)
-    if hasattr(model, "encode"):
-        made: TileEncoder = model
-        return made
     if hasattr(model, "image"):
         from geoglot.archive.encoder import DualEncoder
 
         return DualEncoder(model)
+    if hasattr(model, "encode"):
+        made: TileEncoder = model
+        return made
     raise ModelError(f"{type(model).__name__} encodes neither tiles nor images; load a dual encoder, as in gg.load('nano').")

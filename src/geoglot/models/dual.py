@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from geoglot.core.errors import InputError
@@ -49,11 +47,6 @@ class DualModel:
             raise InputError("no text was given: pass at least one query")
         with torch.inference_mode():
             return torch.cat([self.model.text(*self.model.tokens(list(texts[i : i + 256]))) for i in range(0, len(texts), 256)])
-
-    def encode(self, tiles: NDArray[np.float32], valid: NDArray[np.bool_], gsd: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give unit vectors (B, D) of tiles (B, 3, H, W) in [0, 1], validity (B, H, W), metres a pixel (B,)."""
-        batch = ImageBatch.of(torch.from_numpy(tiles), torch.from_numpy(valid), gsd=torch.from_numpy(gsd))
-        return self.image(batch).cpu().numpy()
 
     def _parts(self, batch: ImageBatch) -> list[ImageBatch]:
         if batch.pixels.shape[1] != len(self.spec.bands):
