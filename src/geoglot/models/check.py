@@ -53,7 +53,12 @@ def figures(model: Ready) -> dict[str, Any]:
     image, text, cells = model.image(batch).float().cpu(), model.text(list(TEXTS)), model.dense(batch).float().cpu()
     text = torch.as_tensor(text).float().cpu()
     mean = torch.nn.functional.normalize(cells.mean((1, 2)), dim=-1)
-    tables = {"image_text": image @ text.T, "image_image": image @ image.T, "text_text": text @ text.T, "cell_text": mean @ text.T}
+    tables = {
+        "image_text": image @ text.T,
+        "image_image": image @ image.T,
+        "text_text": text @ text.T,
+        "cell_text": mean @ text.T,
+    }
     spec = model.spec
     return {
         "model": spec.name,
@@ -76,7 +81,9 @@ def compare(found: Mapping[str, Any], recorded: Mapping[str, Any]) -> float:
     """
     for name in ("dim", "size", "texts", "pictures"):
         if found[name] != recorded.get(name):
-            raise ModelMismatchError(f"The record is of another check: its {name} is {recorded.get(name)!r}, here {found[name]!r}.")
+            raise ModelMismatchError(
+                f"The record is of another check: its {name} is {recorded.get(name)!r}, here {found[name]!r}."
+            )
     far = {name: float(np.abs(np.array(found[name]) - np.array(recorded[name])).max()) for name in TABLES}
     worst = max(far, key=lambda name: far[name])
     if far[worst] > TOLERANCE:

@@ -75,23 +75,33 @@ def fetch_repo(repo: str, revision: str | None, entry: Entry | None = None) -> P
     Raises NotFoundError for an unknown repository, ModelError for one without such a model, NetworkError.
     """
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
 
     address = f"https://huggingface.co/{repo}/tree/{revision or 'main'}"
     try:
         try:
             _reach(endpoint())
-        except OSError as error:
-            try:
-                return Path(snapshot_download(repo, revision=revision, local_files_only=True))
-            except LocalEntryNotFoundError:
-                raise error from None
+        except OSError:
+            held = _held(repo, revision)
+            if held is None:
+                raise
+            return held
         wanted = _wanted(repo, HfApi(endpoint=endpoint()).list_repo_files(repo, revision=revision))
         return Path(snapshot_download(repo, revision=revision, allow_patterns=wanted, endpoint=endpoint()))
     except ModelError:
         raise
     except Exception as error:  # the hub's client raises kinds of its own and of its transport
         raise _failed(error, repo, address, None if entry is None else str(by_hand(entry))) from None
+
+
+def _held(repo: str, revision: str | None) -> Path | None:
+    """The cached folder of a repository whose model was fetched before."""
+    from huggingface_hub import try_to_load_from_cache
+
+    for file in ("config.json", "open_clip_config.json"):
+        found = try_to_load_from_cache(repo, file, revision=revision)
+        if isinstance(found, str):
+            return Path(found).parent
+    return None
 
 
 def endpoint() -> str:
