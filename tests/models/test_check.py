@@ -3,11 +3,11 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from published_kit import GOLDENS
 
 from geoglot import models
 from geoglot.core.errors import InputError, ModelMismatchError
 from geoglot.models import check
+from published_kit import GOLDENS
 
 
 def figures(activation):

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from published_kit import COMMIT, GOLDENS, TEXTS, Exact, Shell, config, golden, hub, images, state
 from safetensors.torch import save_file
 
 from geoglot import models
 from geoglot.core.errors import InputError, ModelError, ModelMismatchError, NetworkError, NotFoundError
 from geoglot.models import catalogue, open_clip, published
 from geoglot.nn.batch import ImageBatch
+from published_kit import COMMIT, GOLDENS, TEXTS, Exact, Shell, config, golden, hub, images, state
 
 CASES = [("vit", "vit_gelu", "gelu"), ("vit", "vit_quickgelu", "quick_gelu"), ("resnet", "resnet", "quick_gelu")]
 
@@ -152,7 +152,7 @@ def test_checkpoints_that_do_not_fit(tmp_path, harm):
     else:
         error = ModelError
     torch.save(tensors, tmp_path / "a.pt")
-    with pytest.raises(error, match="a.pt"):
+    with pytest.raises(error, match=r"a\.pt"):
         opened(tmp_path / "a.pt", "gelu")
 
 
@@ -223,7 +223,8 @@ def test_transformers_folders_that_do_not_fit(clip_folder, tmp_path):
 
 @pytest.fixture(scope="module")
 def siglip_folder(tmp_path_factory):
-    from tokenizers import Tokenizer, models as kinds, pre_tokenizers
+    from tokenizers import Tokenizer, pre_tokenizers
+    from tokenizers import models as kinds
     from transformers import PreTrainedTokenizerFast, SiglipConfig, SiglipModel
 
     torch.manual_seed(0)
@@ -271,6 +272,8 @@ def alone(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     return tmp_path
 

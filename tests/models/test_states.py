@@ -5,11 +5,11 @@ import pickle
 
 import pytest
 import torch
-from published_kit import GOLDENS, Exact, Shell, state
 from safetensors.torch import save_file
 
 from geoglot.core.errors import ModelError, NotFoundError
 from geoglot.models import states, torchscript
+from published_kit import GOLDENS, Exact, Shell, state
 
 TENSORS = {"visual.conv1.weight": torch.arange(12.0).reshape(3, 4).half(), "scale": torch.tensor(2.5)}
 
@@ -55,7 +55,7 @@ def test_cut_off_files(tmp_path, share):
     for name in ("a.safetensors", "b.pt", "c.bin"):
         whole = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(whole[: int(len(whole) * share)])
-        with pytest.raises(ModelError, match="cut off|damaged|refused|fetch or copy"):
+        with pytest.raises(ModelError, match=r"cut off|damaged|refused|fetch or copy"):
             states.read(tmp_path / name)
 
 

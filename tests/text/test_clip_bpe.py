@@ -2,11 +2,11 @@ import json
 
 import numpy as np
 import pytest
-from published_kit import GOLDENS, TEXTS, golden
 from tokenizers import Tokenizer
 
 from geoglot.core.errors import ModelError
 from geoglot.text import clip_bpe
+from published_kit import GOLDENS, TEXTS, golden
 
 
 @pytest.mark.parametrize("name", ["vit_gelu", "vit_quickgelu", "resnet"])

@@ -89,8 +89,8 @@ def compare(found: Mapping[str, Any], recorded: Mapping[str, Any]) -> float:
     if far[worst] > TOLERANCE:
         same = "the weights are the same" if found["hash"] == recorded.get("hash") else "the weights differ too"
         raise ModelMismatchError(
-            f"{found['model']} does not give the recorded vectors: {worst} differs by {far[worst]:.4f}, allowed {TOLERANCE}; {same}. "
-            "Compare activation, mean and std of both records, and the versions of torch and transformers."
+            f"{found['model']} does not give the recorded vectors: {worst} differs by {far[worst]:.4f}, allowed {TOLERANCE}; "
+            f"{same}. Compare activation, mean and std of both records, and the versions of torch and transformers."
         )
     return far[worst]
 
