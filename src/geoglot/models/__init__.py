@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geoglot.core.errors import InputError, ModelMismatchError
+from geoglot.core.errors import InputError
 from geoglot.core.protocols import ModelSpec, TextEncoder
 from geoglot.models.files import is_native
 
@@ -13,14 +13,17 @@ if TYPE_CHECKING:
     from geoglot.models.ready import Ready
 
 
-def load(name: str | Path, device: str = "auto", dtype: str = "auto", activation: str | None = None) -> Ready:
-    """Load an image-text model: embedded (`nano`), published by name or hub id, or from a file or folder.
+def load(name: str | Path | ModelSpec, device: str = "auto", dtype: str = "auto", activation: str | None = None) -> Ready:
+    """Load an image-text model: embedded (`nano`), published by name or hub id, from a file or folder, or as specified.
 
     ``device`` is a torch device; "auto" takes an accelerator where there is one. ``dtype`` is float32, bfloat16 or
     float16; "auto" measures which is fast on this machine. ``activation`` ("gelu", "quick_gelu") is for published weights
     that do not tell. Raises NotFoundError, NetworkError, ModelError, or InputError for an activation that is missing or not
     wanted, and for a device or dtype that this machine does not have.
     """
+    if isinstance(name, ModelSpec):
+        known = name
+        name, activation = known.id, None if is_native(known.id) else known.activation
     if is_native(name):
         from geoglot.models import dual
 
@@ -35,24 +38,14 @@ def load(name: str | Path, device: str = "auto", dtype: str = "auto", activation
 def text_encoder(model: str | Path | ModelSpec) -> TextEncoder:
     """Load what turns texts into vectors: without torch for our own models, the whole model for published ones.
 
-    Given a specification, as an archive records it, raises ModelMismatchError where the weights found by its name are
-    others; errors of `load` otherwise.
+    Raises as `load` does.
     """
-    wanted, name = (model, model.id) if isinstance(model, ModelSpec) else (None, model)
-    encoder: TextEncoder
+    name = model.id if isinstance(model, ModelSpec) else model
     if is_native(name):
         from geoglot.models.nano_text import load_text
 
-        encoder = load_text(name)
-    else:
-        said = wanted.activation if wanted is not None and wanted.activation in ("gelu", "quick_gelu") else None
-        encoder = load(name, dtype="float32", activation=said)
-    if wanted is not None and encoder.spec.hash != wanted.hash:
-        raise ModelMismatchError(
-            f"{wanted.name} has other weights here (hash {encoder.spec.hash[:12]}) than were recorded ({wanted.hash[:12]}): "
-            "give the weights that were used, or index again with --re-embed."
-        )
-    return encoder
+        return load_text(name)
+    return load(model, dtype="float32")
 
 
 def spec(name: str | Path) -> ModelSpec:

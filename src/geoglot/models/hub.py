@@ -9,6 +9,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ def on_disk(entry: Entry) -> Path | None:
     if by_hand(entry).exists():
         return by_hand(entry)
     if entry.repo is None:
+        return None
+    if find_spec("huggingface_hub") is None:
         return None
     from huggingface_hub import try_to_load_from_cache
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +97,12 @@ def open_published(name: str | Path, device: str, dtype: str, activation: str | 
     Raises NotFoundError for an unknown name (with the nearest names), NetworkError where it must be fetched and cannot be,
     InputError where the activation is needed and not given, ModelError for files that cannot be read or do not fit.
     """
-    wish = open_clip.checked(activation)
+    if any(find_spec(library) is None for library in ("transformers", "huggingface_hub")):
+        raise ModelError(f"{name} needs transformers and huggingface-hub: pip install 'geoglot[hub]'.")
     where, number = device_of(device), dtype_of(dtype, device_of(device))
     path, entry, version = locate(str(name))
-    opened = open_folder(path, wish) if path.is_dir() else open_file(path, wish or (entry.activation if entry else None))
+    known = activation or (entry.activation if entry else None)
+    opened = open_folder(path, activation) if path.is_dir() else open_file(path, known)
     if entry is not None and (opened.dim, opened.size) != (entry.dim, entry.size):
         raise ModelMismatchError(
             f"{path} is not {entry.name}: its vectors have {opened.dim} values and its input {opened.size} px, not "
@@ -184,7 +187,7 @@ def _known(path: Path, wish: open_clip.Activation | None) -> tuple[open_clip.Hin
     )
 
 
-def open_folder(path: Path, wish: open_clip.Activation | None) -> Opened:
+def open_folder(path: Path, wish: str | None) -> Opened:
     """Open a folder with a transformers CLIP or SigLIP, or with open_clip's files. Raises ModelError."""
     config = path / "config.json"
     if config.exists():
@@ -198,7 +201,7 @@ def open_folder(path: Path, wish: open_clip.Activation | None) -> Opened:
     raise ModelError(f"{path} has neither config.json nor one weights file of open_clip: give the file itself.")
 
 
-def _transformers(path: Path, wish: open_clip.Activation | None) -> Opened:
+def _transformers(path: Path, wish: str | None) -> Opened:
     from transformers import AutoConfig, AutoModel
 
     try:
@@ -209,9 +212,10 @@ def _transformers(path: Path, wish: open_clip.Activation | None) -> Opened:
         raise ModelError(f"{path} is a {kind!r} model: image-text models of kind clip and siglip are read.")
     try:
         config: Any = AutoConfig.from_pretrained(path, local_files_only=True)
-        if wish is not None:
+        if wish not in (None, config.vision_config.hidden_act):
             if kind != "clip":
                 raise InputError(f"{path} says its own activation ({config.vision_config.hidden_act}): leave activation out.")
+            open_clip.checked(wish)
             config.text_config.hidden_act = config.vision_config.hidden_act = wish
         model, told = AutoModel.from_pretrained(
             path, config=config, local_files_only=True, output_loading_info=True, dtype=torch.float32, trust_remote_code=False
