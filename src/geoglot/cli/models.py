@@ -41,9 +41,9 @@ def run(
         row = _published(entry)
         emit(_line(row))
         if name:
-            emit(
-                f"  from        {row['origin']}\n  activation  {entry.activation}: {entry.evidence}\n  on disk     {row['path'] or 'no'}"
-            )
+            emit(f"  from        {row['origin']}")
+            emit(f"  activation  {entry.activation}: {entry.evidence}")
+            emit(f"  on disk     {row['path'] or 'no'}")
 
 
 def _own(file: Path) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from geoglot.models.probe import device_of, dtype_of
 from geoglot.models.ready import Ready
 from geoglot.models.towers import ClipTowers, SiglipTowers, Towers
 from geoglot.nn.batch import Features, ImageBatch
+from geoglot.nn.cells import channels_last
 from geoglot.text import clip_bpe
 
 BANDS = ("red", "green", "blue")
@@ -58,7 +59,7 @@ class PublishedModel(Ready):
         self.towers = opened.towers.to(device).eval().requires_grad_(False)
         self._tokens = opened.tokens
         for part in self.towers.image_parts():
-            part.to(dtype)
+            channels_last(part.to(dtype))
         self._mean, self._std = (torch.tensor(v, device=device)[:, None, None] for v in (opened.mean, opened.std))
 
     def image(self, batch: ImageBatch) -> Tensor:
@@ -88,7 +89,8 @@ class PublishedModel(Ready):
             side = self.spec.size
             if pixels.shape[-2:] != (side, side):
                 pixels = F.interpolate(pixels, (side, side), mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
-            return self.towers.image(((pixels - self._mean) / self._std).to(self.dtype))
+            pixels = ((pixels - self._mean) / self._std).to(self.dtype)
+            return self.towers.image(pixels.contiguous(memory_format=torch.channels_last))
 
 
 def open_published(name: str | Path, device: str, dtype: str, activation: str | None) -> PublishedModel:
