@@ -14,11 +14,14 @@ from geoglot.tasks.retrieve import retrieve
 __all__ = ["Archive", "Plan", "index", "load", "plan", "retrieve"]
 
 
-def load(name: str, device: str = "auto", dtype: str = "auto") -> Dual:
-    """Load a model by name, address or path; with `auto` the fastest device and number type of this machine are found out."""
+def load(name: str | Path, device: str = "auto", dtype: str = "auto", activation: str | None = None) -> Dual:
+    """Load a model by name, hub id or path; with `auto` the fastest device and number type of this machine are found out.
+
+    `activation` ("gelu", "quick_gelu") is for published weights that do not tell; see `geoglot.models.load`.
+    """
     from geoglot import models
 
-    made: Dual = models.load(name, device=device, dtype=dtype)
+    made: Dual = models.load(name, device=device, dtype=dtype, activation=activation)
     return made
 
 

@@ -29,7 +29,9 @@ def text_encoder(spec: ModelSpec) -> TextEncoder:
 
 def image_encoder(model: Any) -> TileEncoder:
     """An encoder of tiles from a model, or loaded by the specification of an archive's."""
-    return tile_encoder(model.name if isinstance(model, ModelSpec) else model)
+    from geoglot import models
+
+    return tile_encoder(models.load(model) if isinstance(model, ModelSpec) else model)
 
 
 def unit(vector: NDArray[Any]) -> Floats:

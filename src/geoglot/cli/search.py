@@ -6,6 +6,7 @@ pictures to look at.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -49,6 +50,8 @@ def run(
     from geoglot.archive import Archive
 
     opened = Archive.open(archive)
+    # a published file may not tell its activation, but the archive does
+    known = None if model is None else replace(opened.model, id=model)
     hits = opened.search(
         text,
         k=k,
@@ -59,8 +62,8 @@ def run(
         within=within,
         time=time,
         where=None if sensor is None else {"sensor": sensor},
-        text_encoder=None if model is None or text is None else models.text_encoder(model),
-        model=None if model is None or image is None else models.load(model),
+        text_encoder=None if known is None or text is None else models.text_encoder(known),
+        model=None if known is None or image is None else models.load(known),
     )
     if not hits:
         note("No place in the archive passes the filters." if len(opened) else "The archive is empty.")

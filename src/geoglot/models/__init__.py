@@ -5,29 +5,54 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from geoglot.core.errors import InputError
+from geoglot.core.protocols import ModelSpec, TextEncoder
+from geoglot.models.files import is_native
+
 if TYPE_CHECKING:
-    from geoglot.core.protocols import ModelSpec
-    from geoglot.models.dual import DualModel
-    from geoglot.models.nano_text import NumpyText
+    from geoglot.models.ready import Ready
 
 
-def load(name: str | Path, device: str = "auto", dtype: str = "auto") -> DualModel:
-    """Load an image-text model: an embedded one by name (`nano`), or a native weights file by path.
+def load(name: str | Path | ModelSpec, device: str = "auto", dtype: str = "auto", activation: str | None = None) -> Ready:
+    """Load an image-text model: embedded (`nano`), published by name or hub id, from a file or folder, or as specified.
 
     ``device`` is a torch device; "auto" takes an accelerator where there is one. ``dtype`` is float32, bfloat16 or
-    float16; "auto" measures which is fast on this machine. Raises NotFoundError, ModelError, or InputError for a device
-    or dtype that this machine does not have.
+    float16; "auto" measures which is fast on this machine. ``activation`` ("gelu", "quick_gelu") is for published weights
+    that do not tell. Raises NotFoundError, NetworkError, ModelError, or InputError for an activation that is missing or not
+    wanted, and for a device or dtype that this machine does not have.
     """
-    from geoglot.models import dual
+    if isinstance(name, ModelSpec):
+        known = name
+        name, activation = known.id, None if is_native(known.id) else known.activation
+    if is_native(name):
+        from geoglot.models import dual
 
-    return dual.open_native(name, device, dtype)
+        if activation is not None:
+            raise InputError(f"{name} knows its own activation: leave activation out.")
+        return dual.open_native(name, device, dtype)
+    from geoglot.models import published
+
+    return published.open_published(name, device, dtype, activation)
 
 
-def text_encoder(model: str | Path | ModelSpec) -> NumpyText:
-    """Load only the text tower, in numpy: of an embedded model by name or specification, or of a native file by path.
+def text_encoder(model: str | Path | ModelSpec) -> TextEncoder:
+    """Load what turns texts into vectors: without torch for our own models, the whole model for published ones.
 
-    Imports neither torch nor transformers. Raises NotFoundError or ModelError.
+    Raises as `load` does.
     """
-    from geoglot.models.nano_text import load_text
+    name = model.id if isinstance(model, ModelSpec) else model
+    if is_native(name):
+        from geoglot.models.nano_text import load_text
 
-    return load_text(model if isinstance(model, str | Path) else model.name)
+        return load_text(name)
+    return load(model, dtype="float32")
+
+
+def spec(name: str | Path) -> ModelSpec:
+    """Say what a model is; of our own models only the header is read. Raises as `load` does."""
+    if is_native(name):
+        from geoglot.models import weights
+        from geoglot.models.files import native
+
+        return weights.header(native(name))[0]
+    return load(name, device="cpu", dtype="float32").spec

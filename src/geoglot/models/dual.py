@@ -14,32 +14,27 @@ from geoglot.core.protocols import ModelSpec
 from geoglot.models import nano
 from geoglot.models.files import native
 from geoglot.models.probe import device_of, dtype_of
+from geoglot.models.ready import Ready
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.cells import channels_last, pool
 
 
-class DualModel:
-    """Both towers on one device; the image side in its fast number format, the text side in float32.
-
-    Vectors come out in float32 on the model's device. Long batches are cut into chunks, so that memory stays bounded.
-    """
+class DualModel(Ready):
+    """Both towers on one device; the image side in its fast number format, the text side in float32."""
 
     def __init__(self, model: nano.Nano, spec: ModelSpec, device: torch.device, dtype: torch.dtype, chunk: int = 32) -> None:
-        self.spec = spec
-        self.device = device
-        self.dtype = dtype
-        self.chunk = chunk
+        super().__init__(spec, device, dtype, chunk)
         self.model = model.to(device).eval().requires_grad_(False)
         for part in (self.model.image, self.model.head):
             channels_last(part.to(dtype))
 
     def image(self, batch: ImageBatch) -> Tensor:
         """Give unit vectors (B, D) of display renderings (B, 3, H, W) in [0, 1]; invalid pixels change nothing."""
-        return torch.cat([pool(*self._cells(part)) for part in self._parts(batch)])
+        return torch.cat([pool(*self._cells(part)) for part in self.parts(batch)])
 
     def dense(self, batch: ImageBatch) -> Tensor:
         """Give the unit vectors (B, h, w, D) of the cells, 16 pixels apart; an image's vector is pooled from them."""
-        return torch.cat([F.normalize(self._cells(part)[0].float(), dim=-1) for part in self._parts(batch)])
+        return torch.cat([F.normalize(self._cells(part)[0].float(), dim=-1) for part in self.parts(batch)])
 
     def text(self, texts: Sequence[str]) -> Tensor:
         """Give unit vectors (B, D) of texts. Raises InputError for an empty list."""
@@ -47,16 +42,6 @@ class DualModel:
             raise InputError("no text was given: pass at least one query")
         with torch.inference_mode():
             return torch.cat([self.model.text(*self.model.tokens(list(texts[i : i + 256]))) for i in range(0, len(texts), 256)])
-
-    def _parts(self, batch: ImageBatch) -> list[ImageBatch]:
-        if batch.pixels.shape[1] != len(self.spec.bands):
-            raise InputError(
-                f"{self.spec.name} sees {', '.join(self.spec.bands)}; the batch has {batch.pixels.shape[1]} bands: "
-                "render it for display first"
-            )
-        if not len(batch):
-            raise InputError("the batch is empty: pass at least one image")
-        return [batch[slice(i, i + self.chunk)] for i in range(0, len(batch), self.chunk)]
 
     def _cells(self, batch: ImageBatch) -> tuple[Tensor, Tensor]:
         with torch.inference_mode():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from geoglot.core.errors import NotFoundError
+from geoglot.models import weights
 
 FOLDER = Path(__file__).resolve().parent.parent / "weights"
 
@@ -25,3 +26,11 @@ def native(name: str | Path) -> Path:
     if not file.exists():
         raise NotFoundError(f"There is no model {name!r}. Known here: {', '.join(embedded()) or 'none'}.")
     return file
+
+
+def is_native(name: str | Path) -> bool:
+    """Say whether a name or path means a model of ours: an embedded one, or a native weights file."""
+    path = Path(name)
+    if path.suffix == ".safetensors" and path.is_file():
+        return weights.is_format(path)
+    return str(name).split("@")[0] in embedded()

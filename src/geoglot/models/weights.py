@@ -90,6 +90,15 @@ def header(path: Path) -> tuple[ModelSpec, dict[str, Any]]:
     return ModelSpec(**fields), json.loads(found["config"])
 
 
+def is_format(path: Path) -> bool:
+    """Say whether a file is safetensors with this format's mark, of any version; False where it cannot be read."""
+    try:
+        with safe_open(path, "numpy") as file:
+            return str((file.metadata() or {}).get("format", "")).startswith(FORMAT.rpartition("-")[0])
+    except (SafetensorError, OSError):
+        return False
+
+
 def stored(path: Path, prefix: str = "") -> Arrays:
     """Read the stored tensors whose names begin with ``prefix``, which is taken off."""
     with safe_open(path, "numpy") as file:
