@@ -38,3 +38,12 @@ def test_pictures_are_fixed(tmp_path):
     for path, pixels in zip(paths, check.pictures(64), strict=True):
         assert np.array_equal(np.asarray(Image.open(path)), pixels)
         assert pixels.std() > 5
+
+
+def test_record_of_the_embedded_model_is_of_its_weights():
+    # after a new export: geoglot verify nano --json > src/geoglot/weights/nano.check.json
+    from geoglot.models.files import native
+
+    record = check.record_of(native("nano").with_suffix(".check.json"))
+    assert record["hash"] == models.spec("nano").hash
+    assert check.compare(check.figures(models.load("nano", "cpu", "float32")), record) <= check.TOLERANCE

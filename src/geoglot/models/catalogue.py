@@ -81,7 +81,7 @@ SKYCLIP_L = (
 SKYCLIP_LICENCE = f"{NOT_STATED}; code of github.com/wangzhecheng/SkyScript: MIT"
 SKYCLIP_GSD = (0.1, 30.0)  # its image sources reach from SWISSIMAGE (10 cm) to Landsat 8 and 9
 SKYCLIP_URL = "https://opendatasharing.s3.us-west-2.amazonaws.com/SkyScript/ckpt"
-OPENAI = "hidden_act in the config.json of the transformers copy: quick_gelu"
+OPENAI = "OpenAI's weights were trained with QuickGELU (open_clip's README); the folder's own config.json decides on loading"
 OPENAI_LICENCE = "MIT (github.com/openai/CLIP); the hub's copy states none"
 
 CHENDELONG = "chendelong/RemoteCLIP"
