@@ -131,8 +131,10 @@ def test_a_closed_pipe_is_no_error() -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_an_interrupt_ends_with_130_and_tells_how_to_go_on(tmp_path: Path) -> None:
+    # a shell that starts the tests in the background has them ignore SIGINT, and children inherit that
     code = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import geoglot.models
 from geoglot import archive
 from geoglot.cli.main import run
