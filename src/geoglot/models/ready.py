@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -12,7 +13,7 @@ from geoglot.core.protocols import ModelSpec
 from geoglot.nn.batch import ImageBatch
 
 
-class Ready:
+class Ready(ABC):
     """A model on one device. Vectors come out in float32; long batches are cut into chunks, so that memory stays bounded."""
 
     def __init__(self, spec: ModelSpec, device: torch.device, dtype: torch.dtype, chunk: int = 32) -> None:
@@ -21,17 +22,17 @@ class Ready:
         self.dtype = dtype
         self.chunk = chunk
 
+    @abstractmethod
     def image(self, batch: ImageBatch) -> Tensor:
         """Give unit vectors (B, D) of display renderings (B, 3, H, W) in [0, 1]; invalid pixels change nothing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def dense(self, batch: ImageBatch) -> Tensor:
         """Give the unit vectors (B, h, w, D) of the cells."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text(self, texts: Sequence[str]) -> Tensor:
         """Give unit vectors (B, D) of texts. Raises InputError for an empty list."""
-        raise NotImplementedError
 
     def parts(self, batch: ImageBatch) -> list[ImageBatch]:
         """Cut a batch into chunks. Raises InputError for an empty batch or another number of bands."""

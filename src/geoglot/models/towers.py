@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import Any
 
 from torch import Tensor, nn
@@ -11,20 +12,20 @@ from geoglot.encoders.clip_resnet import ClipResNet
 from geoglot.nn.batch import Features
 
 
-class Towers(nn.Module):
+class Towers(nn.Module, ABC):
     """Both towers of a model; `image_parts` are the modules that may run in a smaller number format."""
 
+    @abstractmethod
     def image(self, pixels: Tensor) -> Features:
         """Map normalised pixels (B, 3, S, S) to the pooled vector and the cells in the same space; none is unit."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text(self, ids: Tensor) -> Tensor:
         """Map token ids (B, T) to vectors (B, D); none is unit."""
-        raise NotImplementedError
 
+    @abstractmethod
     def image_parts(self) -> list[nn.Module]:
         """Modules of the image side."""
-        raise NotImplementedError
 
 
 class ClipTowers(Towers):
