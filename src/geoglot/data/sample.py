@@ -24,7 +24,7 @@ class Picture:
     window: tuple[int, int, int, int] | None = None
 
     def read(self, size: int | None = None) -> NDArray[np.uint8]:
-        """Give RGB (H, W, 3), resampled with an area filter to ``size`` x ``size`` when given.
+        """Give RGB (H, W, 3), resampled by an antialiased bicubic filter to ``size`` x ``size`` when given.
 
         Raises NotFoundError without the file and RasterError when it cannot be decoded.
         """

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from geoglot.data.build.files import of_split
 from geoglot.data.sample import Card, Picture, Sample, Split, require
 
 CARD = Card(
@@ -63,16 +63,12 @@ CONTAINS = {
 def rows(root: Path, split: Split) -> Iterator[Sample]:
     """Give the scenes of a split; the ground sampling distance differs by scene and is unknown."""
     file = require(root / "aid_rsicd.jsonl", CARD)
-    with file.open(encoding="utf-8") as lines:
-        for line in lines:
-            row = json.loads(line)
-            if row["split"] != split:
-                continue
-            yield Sample(
-                id=row["image"],
-                source=CARD.name,
-                pictures=(Picture(root / row["image"]),),
-                captions=tuple(row["captions"]),
-                label=row["class"],
-                labels=CONTAINS.get(row["class"], ()),
-            )
+    for row in of_split(file, split):
+        yield Sample(
+            id=row["image"],
+            source=CARD.name,
+            pictures=(Picture(root / row["image"]),),
+            captions=tuple(row["captions"]),
+            label=row["class"],
+            labels=CONTAINS.get(row["class"], ()),
+        )

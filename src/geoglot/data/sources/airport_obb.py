@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image
-
+from geoglot.data.build.files import labelled
 from geoglot.data.build.windows import cut, squares
 from geoglot.data.sample import Card, Picture, Sample, Split, Thing, require
 
@@ -26,12 +25,9 @@ def rows(root: Path, split: Split) -> Iterator[Sample]:
     if split not in FOLDERS:
         return
     folder = require(root / "airport_obb" / FOLDERS[split], CARD)
-    for file in sorted(folder.glob("*.webp")):
-        with Image.open(file) as image:
-            width, height = image.size
+    for file, (height, width), lines in labelled(folder):
         things = []
-        for line in file.with_suffix(".txt").read_text(encoding="utf-8").splitlines():
-            words = line.split()
+        for words in lines:
             if len(words) < 9:
                 continue
             xs, ys = [float(w) / width for w in words[0:8:2]], [float(w) / height for w in words[1:8:2]]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from geoglot.data.build.files import of_split
 from geoglot.data.sample import Card, Picture, Sample, Split, Turn, require
 
 CARD = Card(
@@ -55,21 +55,17 @@ def rows(root: Path, split: Split) -> Iterator[Sample]:
     """Give the scenes of a split, 0.3 m a pixel."""
     file = require(root / "ucm_captions_qa.jsonl", CARD)
     labels = _labels(require(root / "ucm_multilabels.txt", CARD))
-    with file.open(encoding="utf-8") as lines:
-        for line in lines:
-            row = json.loads(line)
-            if row["split"] != split:
-                continue
-            yield Sample(
-                id=row["image"],
-                source=CARD.name,
-                pictures=(Picture(root / row["image"]),),
-                captions=tuple(dict.fromkeys(row["captions"])),
-                label=row["class"],
-                labels=labels.get(Path(row["image"]).stem, ()),
-                turns=tuple(Turn(q, a) for q, a in row["qa"]),
-                gsd=0.3,
-            )
+    for row in of_split(file, split):
+        yield Sample(
+            id=row["image"],
+            source=CARD.name,
+            pictures=(Picture(root / row["image"]),),
+            captions=tuple(dict.fromkeys(row["captions"])),
+            label=row["class"],
+            labels=labels.get(Path(row["image"]).stem, ()),
+            turns=tuple(Turn(q, a) for q, a in row["qa"]),
+            gsd=0.3,
+        )
 
 
 def _labels(file: Path) -> dict[str, tuple[str, ...]]:
