@@ -41,6 +41,13 @@ class NotEarthError(RasterError):
     """A raster lies on another planet or on a grid that has no place on the Earth."""
 
 
+class DataError(GeoglotError):
+    """A data set is damaged or says what cannot be: a truncated shard, a label outside the classes, captions without pictures."""
+
+    exit_code = 9
+    http_status = 422
+
+
 class ModelError(GeoglotError):
     """A model cannot be loaded or does not do what is asked of it."""
 
