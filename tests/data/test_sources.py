@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from published_layouts import LAYOUTS
 
-from geoglot.core.errors import NotFoundError
+from geoglot.core.errors import DataError, NotFoundError
 from geoglot.core.parts import find, names
+from geoglot.data.build.places import by_place, distances
+from geoglot.data.build.present import present
 from geoglot.data.sample import Sample
 
 
@@ -92,7 +96,7 @@ def one(rows: list[Sample]) -> Sample:
     return rows[0]
 
 
-EXPECTED: dict[str, tuple[Callable[[Path], None], Callable[[Sample], bool]]] = {
+OURS: dict[str, tuple[Callable[[Path], None], Callable[[Sample], bool]]] = {
     "aid_rsicd": (aid_rsicd, lambda s: s.label == "Port" and s.captions == ("a port .",)),
     "ucm": (ucm, lambda s: s.labels == ("docks", "boats") and s.captions == ("Boats .",) and s.turns[0].answer == "yes"),
     "vhr10": (vhr10, lambda s: s.things[0].name == "ship" and s.things[0].box == pytest.approx((0.1, 0.1, 0.3, 0.2))),
@@ -103,6 +107,8 @@ EXPECTED: dict[str, tuple[Callable[[Path], None], Callable[[Sample], bool]]] = {
     "neon_trees": (neon_trees, lambda s: s.things[0].box == pytest.approx((0.1, 0.05, 0.2, 0.15)) and s.label == "forest"),
 }
 
+EXPECTED = OURS | LAYOUTS
+
 
 def test_every_source_is_tested_here() -> None:
     assert set(names("data.sources")) == set(EXPECTED)
@@ -112,21 +118,96 @@ def test_every_source_is_tested_here() -> None:
 def test_rows_of_a_made_up_folder(name: str, tmp_path: Path) -> None:
     write, right = EXPECTED[name]
     source = find("data.sources", name)
+    first = source.CARD.splits[0]
     with pytest.raises(NotFoundError, match="data root"):
-        list(source.rows(tmp_path, "train"))
+        list(source.rows(tmp_path, first))
     write(tmp_path)
-    rows = list(source.rows(tmp_path, "train"))
+    rows = list(source.rows(tmp_path, first))
     assert right(one(rows)), rows[0]
     assert len({row.id for row in rows}) == len(rows)
     assert rows[-1].pictures[0].read(16).shape == (16, 16, 3)
     assert source.CARD.name == name
-    for split in ("val", "test"):
+    assert all(row.label is None or row.label in source.CARD.classes or source.CARD.task == "boxes" for row in rows)
+    for split in ("train", "val", "test"):
+        if split == first:
+            continue
         held = list(source.rows(tmp_path, split))
         assert bool(held) <= (split in source.CARD.splits)
         assert not {r.id for r in held} & {r.id for r in rows} or name in ("ucm", "airport_obb")
 
 
-SIZES = [("aid_rsicd", "train", 7946), ("aid_rsicd", "test", 1027), ("ucm", "test", 210)]
+@pytest.mark.parametrize("name", ["aid", "uc_merced", "rsicd", "harvey", "oscd", "nwpu_vhr10"])
+def test_splits_are_disjoint(name: str, tmp_path: Path) -> None:
+    EXPECTED[name][0](tmp_path)
+    source = find("data.sources", name)
+    found = [{row.id.rsplit("/", 1)[-1] for row in source.rows(tmp_path, split)} for split in source.CARD.splits]
+    assert all(found)
+    if name != "nwpu_vhr10":  # where both folders number from 001
+        assert sum(map(len, found)) == len(set.union(*found))
+
+
+def test_held_out_places_lie_apart() -> None:
+    rng = np.random.default_rng(1)
+    places = [(float(lon), float(lat)) for lon, lat in rng.uniform((-95.5, 29.5), (-95.3, 29.7), (400, 2))]
+    found = by_place(places, 0.02, 500)
+    assert found == by_place(places, 0.02, 500)
+    shuffled = rng.permutation(400)
+    assert [found[i] for i in shuffled] == by_place([places[i] for i in shuffled], 0.02, 500)
+    points = {split: np.radians([p for p, own in zip(places, found, strict=True) if own == split]) for split in found}
+    for a, b in (("train", "test"), ("train", "val"), ("val", "test")):
+        assert min(float(distances(point, points[b]).min()) for point in points[a]) >= 500
+    assert len(points["test"]) >= 80
+    assert len(points["train"]) > 100
+
+
+WRONG: list[tuple[str, str, str, str]] = [
+    ("aid_rsicd", "aid_rsicd.jsonl", '"Port"', '"Prot"'),
+    ("vhr10", "vhr10/annotations.json", '"ship"', '"shop"'),
+    ("nwpu_vhr10", "NWPU VHR-10 dataset/ground truth/001.txt", ",2 ", ",11 "),
+    ("nwpu_vhr10", "NWPU VHR-10 dataset/ground truth/001.txt", "(20,25)", "(20)"),
+    ("rsivqa", "RSIVQA/UCM/ucm_vqa.txt", "?farmland", "farmland"),
+    ("rsicd", "dataset_rsicd.json", '"filename"', '"file"'),
+    ("rsicd", "dataset_rsicd.json", '"images"', '"image"'),
+    ("ucm_captions", "UCM_captions/dataset.json", "1001.tif", "port.tif"),
+    ("ucm_multilabels", "multilabels.txt", "harbor00\t", "harbour00\t"),
+    ("oscd", "Onera Satellite Change Detection dataset - Images/paris/dates.txt", "date_2", "date"),
+]
+
+
+@pytest.mark.parametrize(("name", "file", "right", "wrong"), WRONG)
+def test_a_wrong_label_or_line_is_named(name: str, file: str, right: str, wrong: str, tmp_path: Path) -> None:
+    EXPECTED[name][0](tmp_path)
+    path = tmp_path / file
+    path.write_text(path.read_text().replace(right, wrong, 1))
+    with pytest.raises(DataError) as told:
+        list(find("data.sources", name).rows(tmp_path, "train"))
+    assert path.name in str(told.value)
+    assert re.search("[Cc]orrect|[Ff]etch", str(told.value))
+    if path.suffix in (".jsonl", ".txt") and name in ("aid_rsicd", "nwpu_vhr10", "rsivqa"):
+        assert "line 1" in str(told.value)
+
+
+def test_a_folder_that_is_no_class_is_named(tmp_path: Path) -> None:
+    EXPECTED["aid"][0](tmp_path)
+    (tmp_path / "AID" / "Harbor").mkdir()
+    with pytest.raises(DataError, match=r"Harbor.*is no class of AID"):
+        list(find("data.sources", "aid").rows(tmp_path, "train"))
+
+
+def test_missing_pictures_are_counted_and_named(tmp_path: Path) -> None:
+    EXPECTED["rsicd"][0](tmp_path)
+    rows = list(find("data.sources", "rsicd").rows(tmp_path, "train"))
+    assert present(rows) == rows
+    (tmp_path / "RSICD_images" / "port_1.jpg").unlink()
+    with pytest.raises(DataError, match=r"rsicd: 1 files are missing, for 1 of 2 samples: .*port_1\.jpg\..*--missing skip"):
+        present(rows, source="rsicd")
+    said: list[str] = []
+    assert present(rows, "skip", say=said.append) == rows[1:]
+    assert "left out" in said[0]
+
+
+SIZES = [("aid_rsicd", "train", 7946), ("aid_rsicd", "test", 1027), ("ucm", "test", 210), ("uc_merced", "test", 420)]
+SIZES += [("aid", "train", 7000), ("ucm_multilabels", "val", 210), ("harvey", "test", 800), ("oscd", "train", 2)]
 
 
 @pytest.mark.parametrize(("name", "split", "count"), SIZES)
@@ -134,4 +215,21 @@ def test_real_splits(name: str, split: str, count: int, real_data: Path) -> None
     source = find("data.sources", name)
     rows = list(source.rows(real_data, split))
     assert len(rows) == count
-    assert {row.label for row in rows} <= set(source.CARD.classes)
+    assert {row.label for row in rows} <= {None, *source.CARD.classes}
+
+
+REAL = ["harvey_pairs", "landsat_taizhou", "oscd", "rsivqa", "sar_ottawa", "spacenet", "dubai", "epfl_roads", "vhr10"]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_samples_can_be_read(name: str, real_data: Path) -> None:
+    source = find("data.sources", name)
+    row = next(iter(source.rows(real_data, source.CARD.splits[0])))
+    for picture_ in row.pictures:
+        assert picture_.read(16).std() > 1
+    for mask in row.masks.values():
+        values = mask.read()
+        assert values.shape == row.pictures[0].size
+        assert set(np.unique(values)) <= {*range(len(mask.names)), 255}
+    for thing in row.things:
+        assert all(-0.01 <= v <= 1.01 for v in (*thing.box, *(v for point in thing.outline for v in point)))

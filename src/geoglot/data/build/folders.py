@@ -41,11 +41,11 @@ def of_classes(folder: Path, card: Card, split: Split) -> Iterator[tuple[str, Pa
                 yield place.name, file
 
 
-def known(label: str, card: Card, file: Path, line: int | None = None) -> str:
+def known(label: object, card: Card, file: Path, line: int | None = None) -> str:
     """Give back a label that is one of the card's classes; raises DataError that names file, line and the nearest class."""
-    if label in card.classes:
+    if isinstance(label, str) and label in card.classes:
         return label
-    near = difflib.get_close_matches(label, card.classes, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(label), card.classes, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(card.classes))}."
     where = str(file) if line is None else f"{file}, line {line}"
     raise DataError(f"{where}: {label!r} is no class of {card.title}: {hint} Correct the label, or remove it.")

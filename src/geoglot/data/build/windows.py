@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
+from shapely.geometry import Polygon
 
-from geoglot.data.sample import Picture, Sample, Thing
+from geoglot.data.sample import Point, Sample
 
 KEEP = 0.6  # an object counts as seen when this share of its box lies in the window
 
@@ -25,23 +27,36 @@ def squares(height: int, width: int, sides: Iterable[int]) -> Iterator[tuple[int
 
 
 def cut(sample: Sample, size: tuple[int, int], window: tuple[int, int, int, int]) -> Sample:
-    """Cut a window out of a sample of one picture whose size is (height, width); boxes follow, clipped."""
+    """Cut a window out of a sample of one picture whose size is (height, width); boxes, outlines and masks follow, clipped."""
     height, width = size
     row, col, h, w = window
-    kept = []
+    picture, kept = sample.pictures[0], []
     for thing in sample.things:
         x0, x1 = ((v * width - col) / w for v in thing.box[0::2])
         y0, y1 = ((v * height - row) / h for v in thing.box[1::2])
         inside = (min(max(x0, 0.0), 1.0), min(max(y0, 0.0), 1.0), min(max(x1, 0.0), 1.0), min(max(y1, 0.0), 1.0))
         area = max(x1 - x0, 1e-9) * max(y1 - y0, 1e-9)
         if (inside[2] - inside[0]) * (inside[3] - inside[1]) >= KEEP * area:
-            kept.append(Thing(thing.name, inside))
+            kept.append(replace(thing, box=inside, outline=_clipped(thing.outline, size, window)))
     return replace(
         sample,
         id=f"{sample.id}@{row},{col},{h}",
-        pictures=(Picture(sample.pictures[0].path, window),),
+        pictures=(replace(picture, window=window, grid=picture.grid and picture.grid.window(*window)),),
         things=tuple(kept),
+        masks={name: replace(mask, window=window) for name, mask in sample.masks.items()},
     )
+
+
+def _clipped(outline: tuple[Point, ...], size: tuple[int, int], window: tuple[int, int, int, int]) -> tuple[Point, ...]:
+    """The part of an outline inside a window, in the window's unit square; its greatest piece."""
+    if len(outline) < 3:
+        return ()
+    row, col, h, w = window
+    moved = shapely.make_valid(Polygon([((x * size[1] - col) / w, (y * size[0] - row) / h) for x, y in outline]))
+    parts = [part for part in shapely.get_parts(moved.intersection(shapely.box(0, 0, 1, 1))) if isinstance(part, Polygon)]
+    if not parts:
+        return ()
+    return tuple((float(x), float(y)) for x, y in max(parts, key=lambda part: part.area).exterior.coords[:-1])
 
 
 def shares(mask: NDArray[np.integer], names: Mapping[int, str]) -> dict[str, float]:

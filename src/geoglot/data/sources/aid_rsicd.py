@@ -14,6 +14,9 @@ CARD = Card(
     licence="research use, unverified",
     origin="Xia et al. 2017 (AID); Lu et al. 2018 (RSICD)",
     splits=("train", "val", "test"),
+    task="scene classes, captions",
+    gsd=(2.0, 32.0),
+    quirks="Re-encoded at 150 px, four times coarser than AID. Near-duplicates: industrial_203/205, port_183/248, beach_68/88.",
     classes={
         "Airport": ("airport", "airfield with airplanes"),
         "BareLand": ("bare land", "bare ground", "bare soil"),
@@ -63,7 +66,7 @@ CONTAINS = {
 def rows(root: Path, split: Split) -> Iterator[Sample]:
     """Give the scenes of a split; the ground sampling distance differs by scene and is unknown."""
     file = require(root / "aid_rsicd.jsonl", CARD)
-    for row in of_split(file, split):
+    for row in of_split(file, split, CARD):
         yield Sample(
             id=row["image"],
             source=CARD.name,

@@ -15,6 +15,8 @@ CARD = Card(
     licence="public domain by its card, unverified",
     origin="Roboflow universe; corner notation, all boxes upright",
     splits=("train", "val"),
+    task="boxes",
+    quirks="Corner notation, but all boxes are upright. Pictures are AID's own airports under the same numbers.",
     classes={"airplane": ("airplane",)},
 )
 FOLDERS = {"train": "train", "val": "valid"}

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from geoglot.data.build.windows import shares, squares
-from geoglot.data.sample import Card, Picture, Sample, Split, require
+from geoglot.data.sample import Card, Mask, Picture, Sample, Split, require
 
 CARD = Card(
     name="dubai",
@@ -17,6 +17,8 @@ CARD = Card(
     licence="CC0",
     origin="Mohammed Bin Rashid Space Centre and Humans in the Loop",
     splits=("train", "val"),
+    task="masks",
+    quirks="Split by group of tiles, not by tile: neighbours overlap.",
     classes={
         "land": ("bare land",),
         "water": ("water",),
@@ -48,4 +50,5 @@ def rows(root: Path, split: Split) -> Iterator[Sample]:
                 source=CARD.name,
                 pictures=(Picture(file, window),),
                 cover=shares(mask[row : row + h, col : col + w], names),
+                masks={"cover": Mask(folder / "masks" / f"{file.stem}.png", names, window)},
             )

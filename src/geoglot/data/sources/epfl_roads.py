@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from geoglot.data.build.windows import squares
-from geoglot.data.sample import Card, Picture, Sample, Split, require
+from geoglot.data.sample import Card, Mask, Picture, Sample, Split, require
 
 CARD = Card(
     name="epfl_roads",
@@ -17,6 +17,7 @@ CARD = Card(
     licence="course data, research use, unverified",
     origin="EPFL machine learning course",
     splits=("train",),
+    task="masks",
     classes={"road": ("roads",)},
 )
 
@@ -40,4 +41,5 @@ def rows(root: Path, split: Split) -> Iterator[Sample]:
                 source=CARD.name,
                 pictures=(Picture(file, window),),
                 cover={"roads": road} if road > 0 else {},
+                masks={"cover": Mask(masks[0], {0: "other", 1: "roads"}, window, threshold=127)},
             )

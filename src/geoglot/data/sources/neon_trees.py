@@ -15,6 +15,8 @@ CARD = Card(
     licence="open, unverified",
     origin="National Ecological Observatory Network; Weinstein et al.",
     splits=("train",),
+    task="boxes",
+    gsd=(0.1, 0.1),
     classes={"tree": ("tree",)},
 )
 

@@ -15,6 +15,8 @@ CARD = Card(
     licence="CC BY 4.0 by its card, unverified",
     origin="Roboflow universe",
     splits=("train",),
+    task="boxes",
+    quirks="Mostly open water.",
     classes={"ship": ("ship",)},
 )
 

@@ -14,6 +14,10 @@ CARD = Card(
     licence="imagery USGS public domain; texts research use, unverified",
     origin="Yang and Newsam 2010; Qu et al. 2016 (captions); Chaudhuri et al. 2018 (labels); Lobry et al. (questions)",
     splits=("train", "val", "test"),
+    task="scene classes, captions, object labels, questions",
+    gsd=(0.3, 0.3),
+    quirks="A few images are off 256 by some pixels; airplane01 and airplane02 are identical. Questions on the theme are "
+    "automatic; those on 559 images are human-made.",
     classes={
         "agricultural": ("farmland", "agricultural field", "cropland"),
         "airplane": ("airplane", "airplanes", "parked aircraft"),
@@ -54,8 +58,8 @@ OBJECTS = {
 def rows(root: Path, split: Split) -> Iterator[Sample]:
     """Give the scenes of a split, 0.3 m a pixel."""
     file = require(root / "ucm_captions_qa.jsonl", CARD)
-    labels = _labels(require(root / "ucm_multilabels.txt", CARD))
-    for row in of_split(file, split):
+    labels = labels_of(require(root / "ucm_multilabels.txt", CARD))
+    for row in of_split(file, split, CARD):
         yield Sample(
             id=row["image"],
             source=CARD.name,
@@ -68,7 +72,8 @@ def rows(root: Path, split: Split) -> Iterator[Sample]:
         )
 
 
-def _labels(file: Path) -> dict[str, tuple[str, ...]]:
+def labels_of(file: Path) -> dict[str, tuple[str, ...]]:
+    """Give the object labels by the name of the image, from the published table of flags."""
     head, *lines = file.read_text(encoding="utf-8").splitlines()
     names = [OBJECTS.get(name, name) for name in head.split("\t")[1:]]
     table = {}

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from geoglot.data.build.folders import known
 from geoglot.data.build.windows import cut, squares
 from geoglot.data.sample import Card, Picture, Sample, Split, Thing, require
 
@@ -16,6 +17,8 @@ CARD = Card(
     licence="research use, unverified",
     origin="Cheng et al. 2014; polygons Su et al. 2019",
     splits=("train",),
+    task="boxes, outlines",
+    gsd=(0.5, 2.0),
     classes={
         "airplane": ("airplane",),
         "ship": ("ship",),
@@ -37,14 +40,19 @@ def rows(root: Path, split: Split) -> Iterator[Sample]:
     if split not in CARD.splits:
         return
     coco = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))
-    names = {row["id"]: CARD.classes[row["name"]][0] for row in coco["categories"]}
+    names = {row["id"]: CARD.classes[known(row["name"], CARD, folder / "annotations.json")][0] for row in coco["categories"]}
     boxes = defaultdict(list)
     for row in coco["annotations"]:
-        boxes[row["image_id"]].append((names[row["category_id"]], row["bbox"]))
+        boxes[row["image_id"]].append((names[row["category_id"]], row["bbox"], row.get("segmentation") or [[]]))
     for image in coco["images"]:
         width, height = image["width"], image["height"]
         things = tuple(
-            Thing(name, (x / width, y / height, (x + w) / width, (y + h) / height)) for name, (x, y, w, h) in boxes[image["id"]]
+            Thing(
+                name,
+                (x / width, y / height, (x + w) / width, (y + h) / height),
+                tuple((px / width, py / height) for px, py in zip(rings[0][0::2], rings[0][1::2], strict=True)),
+            )
+            for name, (x, y, w, h), rings in boxes[image["id"]]
         )
         whole = Sample(
             id=f"vhr10/{image['file_name']}",
