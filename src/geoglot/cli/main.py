@@ -18,6 +18,7 @@ from geoglot.cli import _io
 from geoglot.core import parts
 from geoglot.core.errors import GeoglotError, InputError, NotFoundError, ResourceError
 
+HELP = {"help_option_names": ["-h", "--help"]}
 INTERRUPTED = 130  # what a shell gives for a process ended by Ctrl-C
 # Wrong options and values. Its public subclass is the only one that typer names.
 _UsageError: type[Any] = typer.BadParameter.__mro__[1]
@@ -31,8 +32,12 @@ class Verb(TyperCommand):
         name = str(self.name)
         # an own verb is not worth a look through the entry points of every installed package
         module = importlib.import_module(f"geoglot.cli.{name}") if _file(name).exists() else parts.find("cli", name)
-        app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        app.command(self.name, help=module.__doc__, context_settings={"help_option_names": ["-h", "--help"]})(module.run)
+        app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=HELP)
+        if isinstance(module.run, typer.Typer):  # a verb of several commands
+            app = module.run
+            app.info.context_settings, app.rich_markup_mode = HELP, None
+        else:
+            app.command(self.name, help=module.__doc__, context_settings=HELP)(module.run)
         return typer.main.get_command(app).make_context(info_name, args, parent=parent, **extra)
 
 
@@ -71,7 +76,7 @@ def app() -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings=HELP,
     )
     made.callback()(_options)
     return made

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from geoglot.data.sample import Split
 
 EARTH = 6_371_000.0  # metres
-SHARES: tuple[tuple[Split, float], ...] = (("test", 0.2), ("val", 0.1), ("train", 1.0))
+SHARES: tuple[tuple[Split, float], ...] = (("test", 0.2), ("val", 0.1))
 
 
 def by_place(lonlat: Sequence[tuple[float, float]], cell: float, margin: float) -> list[Split | None]:
@@ -28,17 +28,17 @@ def by_place(lonlat: Sequence[tuple[float, float]], cell: float, margin: float) 
     order = sorted(cells, key=lambda key: hashlib.sha256(f"{key[0]},{key[1]}".encode()).hexdigest())
     found: list[Split | None] = ["train"] * len(lonlat)
     queue = iter(order)
-    for split, share in SHARES[:2]:
+    for held, share in SHARES:
         count = 0
         while count < share * len(lonlat) and (key := next(queue, None)) is not None:
             count += len(cells[key])
             for index in cells[key]:
-                found[index] = split
+                found[index] = held
     points = np.radians(np.array(lonlat, dtype=np.float64).reshape(-1, 2))
-    for held, loose in (("test", ("val", "train")), ("val", ("train",))):
-        kept = points[[index for index, split in enumerate(found) if split == held]]
-        for index, split in enumerate(found):
-            if split in loose and len(kept) and float(distances(points[index], kept).min()) < margin:
+    for near, loose in (("test", ("val", "train")), ("val", ("train",))):
+        kept = points[[index for index, own in enumerate(found) if own == near]]
+        for index, own in enumerate(found):
+            if own in loose and len(kept) and float(distances(points[index], kept).min()) < margin:
                 found[index] = None
     return found
 

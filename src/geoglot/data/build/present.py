@@ -1,8 +1,9 @@
-"""Are the pictures of a list of samples there? Asked before long work; missing ones are counted, named, and left out on demand."""
+"""Whether the pictures of samples are there, asked before long work; missing ones are counted, named, left out on demand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
 
 from geoglot.core.errors import DataError
@@ -14,10 +15,12 @@ NAMED = 5
 
 def missing(samples: Iterable[Sample]) -> list[str]:
     """The picture and mask files that samples name and that are not there, each once."""
-    files = dict.fromkeys(
-        part.path for sample in samples for part in (*sample.pictures, *sample.masks.values()) if part.data is None
-    )
-    return [str(path) for path in files if not path.exists()]
+    return [str(path) for path in dict.fromkeys(path for row in samples for path in _files(row)) if not path.exists()]
+
+
+def _files(sample: Sample) -> list[Path]:
+    pictures = [picture.path for picture in sample.pictures if picture.data is None]
+    return pictures + [mask.path for mask in sample.masks.values() if mask.data is None]
 
 
 def present(
@@ -31,7 +34,7 @@ def present(
     gone = set(missing(rows))
     if not gone:
         return rows
-    kept = [row for row in rows if not any(str(p.path) in gone for p in (*row.pictures, *row.masks.values()) if p.data is None)]
+    kept = [row for row in rows if gone.isdisjoint(map(str, _files(row)))]
     names = ", ".join(sorted(gone)[:NAMED]) + (f" and {len(gone) - NAMED:,} more" if len(gone) > NAMED else "")
     text = f"{source}: {len(gone):,} files are missing, for {len(rows) - len(kept):,} of {len(rows):,} samples: {names}."
     if on_missing == "stop":

@@ -49,9 +49,9 @@ def places(folder: Path, split: Split) -> Iterator[tuple[str, tuple[float, float
                 found[file.stem].setdefault(label, file)
     names = sorted(found)
     lonlat = [_place(found[name], name) for name in names]
-    for name, place, own in zip(names, lonlat, by_place(lonlat, CELL, MARGIN), strict=True):
+    for name, centre, own in zip(names, lonlat, by_place(lonlat, CELL, MARGIN), strict=True):
         if own == split:
-            yield name, place, found[name]
+            yield name, centre, found[name]
 
 
 def _place(files: dict[str, Path], name: str) -> tuple[float, float]:
