@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +11,14 @@ import typer
 from geoglot.cli._data import DATA, AsJson, Named, Root
 
 
-class Container(str, Enum):
+class Container(StrEnum):
     """Forms of shards."""
 
     tar = "tar"
     parquet = "parquet"
 
 
-class Coding(str, Enum):
+class Coding(StrEnum):
     """How pictures are stored."""
 
     keep = "keep"
@@ -28,7 +28,7 @@ class Coding(str, Enum):
     tiff = "tiff"
 
 
-class Policy(str, Enum):
+class Policy(StrEnum):
     """What is done about what is missing or damaged."""
 
     stop = "stop"
@@ -96,8 +96,10 @@ def check(
     with track(None, "check", "sample") as progress:
         for sample in Stream(found, buffer=0, part=(0, 1), on_damage=damage.value, checksum=True, say=say):
             try:
-                for part in (*sample.pictures, *sample.masks.values()):
-                    part.read()
+                for picture in sample.pictures:
+                    picture.read()
+                for mask in sample.masks.values():
+                    mask.read()
                 good += 1
             except GeoglotError as error:
                 if damage is Policy.stop:

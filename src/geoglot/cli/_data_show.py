@@ -32,9 +32,8 @@ def list_(root: Root = DATA, as_json: AsJson = False) -> None:
         emit_json(rows)
         return
     for row in rows:
-        emit(
-            f"{'+' if row['there'] else '-'} {row['name']:<16} {row['task'] or 'pictures'}; {', '.join(row['splits'])}; {row['title']}"
-        )
+        mark = "+" if row["there"] else "-"
+        emit(f"{mark} {row['name']:<16} {row['task']}; {', '.join(row['splits'])}; {row['title']}")
     emit(f"+ is below {root}, - is not")
 
 

@@ -21,8 +21,9 @@ PROMPTS = (
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 MASS = {"water", "vegetation", "bare land", "bare soil", "grass", "sand", "pavement", "sea", "farmland", "forest"}
 DIRECTION = re.compile(
-    r"\b(left|right|top|bottom|upper|lower|north|south|east|west|northern|southern|eastern|western|vertical\w*|"
-    r"horizontal\w*|north\w+|south\w+)\b",
+    r"\b(left|right|top|bottom|upper|lower|north|south|east|west|northern|southern|eastern|western|vertical\w*|horizontal\w*|"
+    r"north\w+|south\w+|east(?:ward|bound|ernmost)\w*|west(?:ward|bound|ernmost)\w*|(?:left|right|top|upper|bottom|lower)most|"
+    r"(?:counter-?|anti-?)?clockwise|\d+ ?o'? ?clock|(?:up|down)wards?)\b",
     re.IGNORECASE,
 )
 

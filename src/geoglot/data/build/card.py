@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,12 @@ def facts_of(name: str, root: Path) -> tuple[Card, dict[Split, Facts]]:
 
 def plain(card: Card, facts: Mapping[Split, Facts]) -> dict[str, Any]:
     """Card and counts as plain values."""
-    return asdict(card) | {"counts": {split: asdict(found) for split, found in facts.items()}}
+    counts = {}
+    for split, found in facts.items():
+        values = {entry.name: getattr(found, entry.name) for entry in fields(found)}
+        # `asdict` makes nonsense of a Counter
+        counts[split] = {name: dict(value) if isinstance(value, Counter) else value for name, value in values.items()}
+    return asdict(card) | {"counts": counts}
 
 
 def markdown(card: Card, facts: Mapping[Split, Facts], overlaps: Sequence[tuple[str, int]] = ()) -> str:

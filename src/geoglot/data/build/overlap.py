@@ -33,7 +33,7 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Prints:
-    """The pictures of a set: their names, and their hashes (N, 8) in all positions; ``skipped`` counts those that could not be read."""
+    """The pictures of a set: their names, their hashes (N, 8) in all positions; ``skipped`` counts what could not be read."""
 
     name: str
     ids: tuple[str, ...]

@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
-from geoglot.data.sample import Point, Sample
+from geoglot.data.sample import Point, Sample, Thing
 
 KEEP = 0.6  # an object counts as seen when this share of its box lies in the window
 
@@ -28,23 +28,27 @@ def squares(height: int, width: int, sides: Iterable[int]) -> Iterator[tuple[int
 
 def cut(sample: Sample, size: tuple[int, int], window: tuple[int, int, int, int]) -> Sample:
     """Cut a window out of a sample of one picture whose size is (height, width); boxes, outlines and masks follow, clipped."""
-    height, width = size
-    row, col, h, w = window
-    picture, kept = sample.pictures[0], []
-    for thing in sample.things:
-        x0, x1 = ((v * width - col) / w for v in thing.box[0::2])
-        y0, y1 = ((v * height - row) / h for v in thing.box[1::2])
-        inside = (min(max(x0, 0.0), 1.0), min(max(y0, 0.0), 1.0), min(max(x1, 0.0), 1.0), min(max(y1, 0.0), 1.0))
-        area = max(x1 - x0, 1e-9) * max(y1 - y0, 1e-9)
-        if (inside[2] - inside[0]) * (inside[3] - inside[1]) >= KEEP * area:
-            kept.append(replace(thing, box=inside, outline=_clipped(thing.outline, size, window)))
+    row, col, h, _ = window
+    picture = sample.pictures[0]
     return replace(
         sample,
         id=f"{sample.id}@{row},{col},{h}",
         pictures=(replace(picture, window=window, grid=picture.grid and picture.grid.window(*window)),),
-        things=tuple(kept),
+        things=tuple(kept for thing in sample.things if (kept := inside(thing, size, window)) is not None),
         masks={name: replace(mask, window=window) for name, mask in sample.masks.items()},
     )
+
+
+def inside(thing: Thing, size: tuple[int, int], window: tuple[int, int, int, int]) -> Thing | None:
+    """What a window shows of an object of a picture of ``size`` (height, width), None where too little of its box lies in it."""
+    (height, width), (row, col, h, w) = size, window
+    x0, x1 = ((v * width - col) / w for v in thing.box[0::2])
+    y0, y1 = ((v * height - row) / h for v in thing.box[1::2])
+    part = (min(max(x0, 0.0), 1.0), min(max(y0, 0.0), 1.0), min(max(x1, 0.0), 1.0), min(max(y1, 0.0), 1.0))
+    area = max(x1 - x0, 1e-9) * max(y1 - y0, 1e-9)
+    if (part[2] - part[0]) * (part[3] - part[1]) < KEEP * area:
+        return None
+    return replace(thing, box=part, outline=_clipped(thing.outline, size, window))
 
 
 def _clipped(outline: tuple[Point, ...], size: tuple[int, int], window: tuple[int, int, int, int]) -> tuple[Point, ...]:
