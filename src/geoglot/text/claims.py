@@ -18,10 +18,13 @@ NAMES = re.compile(
     r"\b(?:green ?houses?|green ?land|red sea|black sea|white ?caps?|orange (?:groves?|trees?|orchards?)|brownfields?)\b",
     re.IGNORECASE,
 )
-_AFTER = r"(?=\s+(?!and\b|or\b|in\b|of\b|on\b|with\b|as\b|by\b|at\b|to\b|is\b|are\b|was\b|from\b|while\b|near\b)[a-z])"
-_NUMBER = r"(?P<number>\d+|no|zero|a|an|one|two|three|four|five|six|seven|eight|nine|ten|a few|several|some|many|dozens of|a lot of|lots of)"
+_CLOSED = "and or in of on with as by at to is are was from while near".split()  # no noun follows
+_AFTER = rf"(?=\s+(?!(?:{'|'.join(_CLOSED)})\b)[a-z])"
+_WORDS = "no zero a an one two three four five six seven eight nine ten several some many".split()
+_NUMBER = rf"(?P<number>\d+|a few|dozens of|a lot of|lots of|{'|'.join(_WORDS)})"
 _METRES = re.compile(
-    r"(?P<value>\d+(?:\.\d+)?)(?P<gap>\s*-?)(?P<unit>m|metres?|meters?|cm)(?=\s*(?:/ ?px|per pixel|a pixel|resolution|gsd|spatial|ground))",
+    r"(?P<value>\d+(?:\.\d+)?)(?P<gap>\s*-?)(?P<unit>m|metres?|meters?|cm)"
+    r"(?=\s*(?:/ ?px|per pixel|a pixel|resolution|gsd|spatial|ground))",
     re.IGNORECASE,
 )
 LOOSE = {"a few": (2, 3), "several": (3, 8), "many": (8, 10**9), "some": (2, 10**9), "dozens of": (24, 10**9),

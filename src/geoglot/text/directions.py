@@ -28,13 +28,15 @@ NOT_DIRECTIONS = re.compile(
     re.IGNORECASE,
 )
 _SPOT = r"(?:side|corner|part|half|edge|end|hand|quarter|third|portion|area|region|margin|border|section|bank)s?"
-_TWO = r"(?P<v>upper|lower|top|bottom)(?P<gap>[ -]+)(?P<h>left|right)|(?P<h2>left|right)(?P<gap2>[ -]+)(?P<v2>upper|lower|top|bottom)"
+_TALL, _WIDE = "upper|lower|top|bottom", "left|right"
+_TWO = rf"(?P<v>{_TALL})(?P<gap>[ -]+)(?P<h>{_WIDE})|(?P<h2>{_WIDE})(?P<gap2>[ -]+)(?P<v2>{_TALL})"
+_CLOSED = r"(?=[\s,.;!?]*(?:$|[,.;!?]|and\b|of\b|there\b|is\b|are\b))"  # the noun phrase ends here
 _COMPASS = (
     r"(?P<a>north|south|east|west)(?P<join>-?)(?P<b>east|west|north|south)?"
     r"(?P<end>ern|erly|ward|wards|ernmost|bound)?"
 )
 WORDS = re.compile(
-    rf"(?P<two>\b(?:{_TWO})\b)|(?P<phrase>\b(?P<prep>on|at|in) the (?P<one>left|right|top|bottom)(?=[\s,.;!?]*(?:$|[,.;!?]|and\b|of\b|there\b|is\b|are\b)))|"
+    rf"(?P<two>\b(?:{_TWO})\b)|(?P<phrase>\b(?P<prep>on|at|in) the (?P<one>left|right|top|bottom){_CLOSED})|"
     rf"(?P<spot>\b(?P<side>left|right|top|bottom|upper|lower)(?P<hand>[- ]hand)?(?= {_SPOT}\b))|"
     rf"(?P<compass>\b(?:{_COMPASS})\b)|(?P<ends>\b(?:{'|'.join(ENDS)})\b)|"
     rf"(?P<turning>\b(?:counter-?|anti-?)?clockwise\b)|(?P<lines>\b(?:{'|'.join(LINES)})\b)|"
@@ -42,6 +44,7 @@ WORDS = re.compile(
     rf"(?P<upright>\b(?:{UPRIGHT})\b)|(?P<bare>\b(?:{'|'.join(SIDES)})\b)",
     re.IGNORECASE,
 )
+_OF_A_THING = re.compile(r"\s+of (?!(?:the|this) (?:image|picture|photo|scene|view)\b)", re.IGNORECASE)
 _LEAD = re.compile(r"\b(?:the|to|from|far|its|on|towards?|upper|lower|top|bottom|and|or|left|right)[ ,/-]*$", re.IGNORECASE)
 
 
@@ -76,12 +79,7 @@ def rewrite(text: str, symmetry: Symmetry) -> str | None:
 
 
 def _word(found: re.Match[str], symmetry: Symmetry) -> str:
-    kind = found.lastgroup or ""
-    kind = next(
-        name
-        for name in ("two", "phrase", "spot", "compass", "ends", "turning", "lines", "clock", "upright", "bare")
-        if found[name]
-    )
+    kind = next(name for name in _CHANGES if found[name])
     new = _CHANGES[kind](found, symmetry)
     return new[0].upper() + new[1:] if found[0][0].isupper() else new
 
@@ -105,11 +103,7 @@ def _phrase(found: re.Match[str], symmetry: Symmetry) -> str:
     new = _moved(vector, symmetry)
     if new == vector:
         return found[0]
-    if (
-        symmetry.turns % 2
-        and found.string[found.end() :].lstrip().lower().startswith("of ")
-        and "of the im" not in found.string[found.end() :].lower().lstrip()[:9]
-    ):
+    if symmetry.turns % 2 and _OF_A_THING.match(found.string, found.end()):
         raise _Unknown  # "on the left of the river" would have to become "above the river"
     word = {LEFT: "left", RIGHT: "right", UP: "top", DOWN: "bottom"}[new]
     prep = found["prep"].lower() if symmetry.turns % 2 == 0 else "on" if new in (LEFT, RIGHT) else "at"

@@ -9,7 +9,7 @@ from geoglot.core.errors import DataError
 from geoglot.data.build.karpathy import captioned
 from geoglot.data.sample import Card, Picture, Sample, Split, either
 from geoglot.data.sources import ucm
-from geoglot.data.sources.uc_merced import of_number, numbered
+from geoglot.data.sources.uc_merced import numbered, of_number
 
 CARD = Card(
     name="ucm_captions",
