@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -233,3 +234,14 @@ def test_real_samples_can_be_read(name: str, real_data: Path) -> None:
         assert set(np.unique(values)) <= {*range(len(mask.names)), 255}
     for thing in row.things:
         assert all(-0.01 <= v <= 1.01 for v in (*thing.box, *(v for point in thing.outline for v in point)))
+
+
+def test_the_source_of_the_documents_works(root: Path, tmp_path: Path) -> None:
+    text = (root / "docs" / "adding.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    module: dict[str, Any] = {}
+    exec(compile(code, "whu_rs19.py", "exec"), module)
+    for i in range(10):
+        picture(tmp_path / "WHU-RS19" / "Beach" / f"Beach_{i}.jpg")
+    counts = [len(list(module["rows"](tmp_path, split))) for split in module["CARD"].splits]
+    assert counts == [7, 1, 2]

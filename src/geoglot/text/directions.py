@@ -23,7 +23,8 @@ UPRIGHT = r"above|below|upwards?|downwards?|up|down|in front of|behind|beneath|o
 
 NOT_DIRECTIONS = re.compile(
     r"\bright (?:next to|beside|by|near|in the (?:middle|cent(?:er|re))|angles?|triang\w+|away)|\bright-angled?|\bon top of\b|"
-    r"\bleft[- ]over\b|\bleft behind\b|\btop view|\b(?:flat|hill|mountain|tree|roof)[- ]?tops?\b|\bmade up of\b|\bup to \d+|"
+    r"\bleft[- ]over\b|\bleft behind\b|\btop view|\b(?:flat|hill|mountain|tree|roof)[- ]?tops?\b|"
+    r"\b(?:made|makes?|torn|throws?|throwing|thrown|built|set) up\b|\bup to \d+|"
     r"\blined up\b|\bclose[- ]?up\b|\btop of (?:the )?(?:mountain|hill|building|roof|house|tower|tank)s?\b",
     re.IGNORECASE,
 )
