@@ -89,17 +89,17 @@ def test_shards_are_written_checked_and_listed(geoglot_command: Command, data: P
     file = tmp_path / "out" / "rsicd-train-000001.tar"
     file.write_bytes(file.read_bytes()[:1500])
     code, _, err = geoglot_command("data", "check", "out")
-    assert code == 9
+    assert code == 10
     assert "rsicd-train-000001.tar" in err
     assert "write this shard again" in err
     code, out, err = geoglot_command("data", "check", "out", "--on-damage", "skip")
-    assert (code, out.startswith("1 samples in 2 shards can be read;")) == (9, True), out
+    assert (code, out.startswith("1 samples in 2 shards can be read;")) == (10, True), out
 
 
 def test_missing_pictures_stop_or_are_left_out(geoglot_command: Command, data: Path) -> None:
     (data / "RSICD_images" / "port_1.jpg").unlink()
     code, _, err = geoglot_command("data", "shards", "rsicd", "-o", "out")
-    assert code == 9
+    assert code == 10
     assert "1 files are missing, for 1 of 2 samples" in err
     assert "--missing skip" in err
     code, out, err = geoglot_command("data", "shards", "rsicd", "-o", "out", "--missing", "skip")
@@ -127,7 +127,7 @@ def test_overlap_of_all_kinds_of_sets(geoglot_command: Command, data: Path, tmp_
     assert geoglot_command("data", "shards", "rsicd", "-o", "out")[0] == 0
     code, out, _ = geoglot_command("data", "overlap", "set.zip", "out", "--json", "--fail")
     made = json.loads(out)
-    assert code == 9
+    assert code == 10
     assert made["pictures"] == {"a": 2, "b": 2, "skipped": 0}
     assert [pair["a"] for pair in made["pairs"]] == ["turned.png"]
     code, out, err = geoglot_command("data", "overlap", folder, folder, "-o", "pairs.csv")

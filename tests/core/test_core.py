@@ -35,7 +35,7 @@ def test_families_of_errors_can_be_told_apart_by_their_exit_codes():
     wanted = {
         "InputError": (2, 422), "ConfigError": (2, 422), "NotFoundError": (3, 404), "RasterError": (4, 422),
         "NotEarthError": (4, 422), "ModelError": (5, 422), "ModelMismatchError": (5, 409), "ArchiveError": (6, 409),
-        "LockedError": (6, 423), "NetworkError": (7, 502), "ResourceError": (8, 507), "DataError": (9, 422),
+        "LockedError": (6, 423), "NetworkError": (7, 502), "ResourceError": (8, 507), "DataError": (10, 422),
     }  # fmt: skip
     for name, pair in wanted.items():
         kind = getattr(errors, name)

@@ -63,7 +63,7 @@ def airport_obb(root: Path) -> None:
 
 def ships(root: Path) -> None:
     picture(root / "ships" / "train" / "GE_1_jpg.webp")
-    (root / "ships" / "train" / "GE_1_jpg.txt").write_text("0 0.25 0.25 0.1 0.2\n")
+    (root / "ships" / "train" / "GE_1_jpg.txt").write_text("0 0.25 0.25 0.1 0.2\n\n")
 
 
 def dubai(root: Path) -> None:
@@ -164,6 +164,10 @@ def test_held_out_places_lie_apart() -> None:
 WRONG: list[tuple[str, str, str, str]] = [
     ("aid_rsicd", "aid_rsicd.jsonl", '"Port"', '"Prot"'),
     ("vhr10", "vhr10/annotations.json", '"ship"', '"shop"'),
+    ("ships", "ships/train/GE_1_jpg.txt", "0 0.25", "1 0.25"),
+    ("ships", "ships/train/GE_1_jpg.txt", " 0.2\n", " 0.2 0.3\n"),
+    ("airport_obb", "airport_obb/train/airport_9_jpg.txt", "airplane", "plane"),
+    ("airport_obb", "airport_obb/train/airport_9_jpg.txt", "51.2 51.2 1", "51.2 1"),
     ("nwpu_vhr10", "NWPU VHR-10 dataset/ground truth/001.txt", ",2 ", ",11 "),
     ("nwpu_vhr10", "NWPU VHR-10 dataset/ground truth/001.txt", "(20,25)", "(20)"),
     ("rsivqa", "RSIVQA/UCM/ucm_vqa.txt", "?farmland", "farmland"),
@@ -184,7 +188,7 @@ def test_a_wrong_label_or_line_is_named(name: str, file: str, right: str, wrong:
         list(find("data.sources", name).rows(tmp_path, "train"))
     assert path.name in str(told.value)
     assert re.search("[Cc]orrect|[Ff]etch", str(told.value))
-    if path.suffix in (".jsonl", ".txt") and name in ("aid_rsicd", "nwpu_vhr10", "rsivqa"):
+    if path.suffix in (".jsonl", ".txt") and name in ("aid_rsicd", "nwpu_vhr10", "rsivqa", "ships", "airport_obb"):
         assert "line 1" in str(told.value)
 
 

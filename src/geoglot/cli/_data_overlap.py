@@ -16,7 +16,7 @@ def overlap(
     a: Annotated[str, typer.Argument(help=SET, show_default=False)],
     b: Annotated[str, typer.Argument(help="The same; A itself finds repeats within it.", show_default=False)],
     bits: Annotated[int, typer.Option(min=0, max=64, help="By how many of 64 bits look-alikes may differ.")] = 6,
-    fail: Annotated[bool, typer.Option("--fail", help="End with exit code 9 when there are any.")] = False,
+    fail: Annotated[bool, typer.Option("--fail", help="End with exit code 10 when there are any.")] = False,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write the pairs as CSV there.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Threads that decode pictures.")] = 2,
     root: Root = DATA,

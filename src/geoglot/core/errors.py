@@ -44,7 +44,7 @@ class NotEarthError(RasterError):
 class DataError(GeoglotError):
     """A data set is damaged or says what cannot be: a truncated shard, a label outside the classes, captions without pictures."""
 
-    exit_code = 9
+    exit_code = 10
     http_status = 422
 
 

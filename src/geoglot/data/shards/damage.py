@@ -14,14 +14,13 @@ Tell = Callable[[str], None]
 
 
 class DamagedError(DataError):
-    """A shard is truncated or damaged; ``path`` and ``number`` (of the sample in it, where that is known) say where."""
+    """A shard is truncated or damaged."""
 
-    def __init__(self, path: Path, number: int | None, what: str) -> None:
-        self.path, self.number = path, number
+    @classmethod
+    def at(cls, path: Path, number: int | None, what: str) -> DamagedError:
+        """The error for a file, and the number of the sample in it where that is known."""
         where = "" if number is None else f", sample {number}"
-        super().__init__(
-            f"{path}{where}: {what}. Fetch or write this shard again, or go on without the rest of it (on_damage='skip')."
-        )
+        return cls(f"{path}{where}: {what}. Fetch or write this shard again, or go on without the rest of it (on_damage='skip').")
 
 
 def tell(text: str) -> None:

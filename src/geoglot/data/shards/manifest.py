@@ -86,9 +86,9 @@ class Shard:
             return
         found = self.path.stat().st_size
         if found != self.entry.bytes:
-            raise DamagedError(self.path, None, f"has {found:,} bytes where the manifest says {self.entry.bytes:,}")
+            raise DamagedError.at(self.path, None, f"has {found:,} bytes where the manifest says {self.entry.bytes:,}")
         if checksum and digest(self.path) != self.entry.sha256:
-            raise DamagedError(self.path, None, "has another SHA-256 than the manifest says")
+            raise DamagedError.at(self.path, None, "has another SHA-256 than the manifest says")
 
 
 def open_shards(places: str | Path | Iterable[str | Path]) -> tuple[Shard, ...]:

@@ -113,14 +113,14 @@ def read(path: Path, wanted: Wanted) -> Iterator[tuple[int, Sample]]:
                         yield i, _sample(path, i, *(table.column(k)[i - number].as_py() for k in range(3)))
                 number += count
     except (pa.ArrowException, OSError) as error:
-        raise DamagedError(path, number, f"breaks off or is damaged ({_line(error)})") from None
+        raise DamagedError.at(path, number, f"breaks off or is damaged ({_line(error)})") from None
 
 
 def _sample(path: Path, number: int, record: str, *files: list[dict[str, Any]]) -> Sample:
     try:
         return records.sample_of(json.loads(record), path, {row["path"]: row["bytes"] for part in files for row in part})
     except (DataError, ValueError) as error:
-        raise DamagedError(path, number, str(error)) from error
+        raise DamagedError.at(path, number, str(error)) from error
 
 
 def _line(error: BaseException) -> str:

@@ -63,7 +63,7 @@ def read(path: Path, wanted: Wanted) -> Iterator[tuple[int, Sample]]:
                 file.seek(offset)
                 data = file.read(info.size)
                 if len(data) < info.size:
-                    raise DamagedError(path, number, f"breaks off in {info.name} at byte {offset + len(data):,}")
+                    raise DamagedError.at(path, number, f"breaks off in {info.name} at byte {offset + len(data):,}")
                 members[suffix] = data
         if members:
             yield number, _sample(path, number, key or "", members)
@@ -77,7 +77,7 @@ def _headers(path: Path, file: BinaryIO) -> Iterator[tuple[tarfile.TarInfo, int]
     try:
         tar = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115
     except tarfile.TarError as error:
-        raise DamagedError(path, 0, f"is no tar file or is damaged at byte 0 ({error})") from None
+        raise DamagedError.at(path, 0, f"is no tar file or is damaged at byte 0 ({error})") from None
     with tar:
         count, length = 0, path.stat().st_size
         while True:
@@ -85,7 +85,7 @@ def _headers(path: Path, file: BinaryIO) -> Iterator[tuple[tarfile.TarInfo, int]
             try:
                 info = tar.next()
             except (tarfile.TarError, EOFError, ValueError) as error:
-                raise DamagedError(path, None, f"is damaged at byte {at:,}, after {count} members ({error})") from None
+                raise DamagedError.at(path, None, f"is damaged at byte {at:,}, after {count} members ({error})") from None
             if info is None:
                 break
             if info.isfile():
@@ -96,7 +96,7 @@ def _headers(path: Path, file: BinaryIO) -> Iterator[tuple[tarfile.TarInfo, int]
         block = file.read(BLOCK)
         if len(block) < BLOCK or block.strip(b"\0"):
             what = "breaks off" if len(block) < BLOCK else "is damaged"
-            raise DamagedError(path, None, f"{what} at byte {at:,}, after {count} members")
+            raise DamagedError.at(path, None, f"{what} at byte {at:,}, after {count} members")
 
 
 def _split(name: str) -> tuple[str, str, str]:
@@ -109,13 +109,13 @@ def _sample(path: Path, number: int, key: str, members: dict[str, bytes]) -> Sam
     try:
         values = json.loads(members["json"]) if "json" in members else None
     except ValueError as error:
-        raise DamagedError(path, number, f"has a record that is no JSON ({error})") from None
+        raise DamagedError.at(path, number, f"has a record that is no JSON ({error})") from None
     if not isinstance(values, dict) or "version" not in values or "source" not in values:
         return _foreign(path, key, members)
     try:
         return records.sample_of(values, path, {f"{key}.{suffix}": data for suffix, data in members.items()})
     except DataError as error:
-        raise DamagedError(path, number, str(error)) from error
+        raise DamagedError.at(path, number, str(error)) from error
 
 
 def _foreign(path: Path, key: str, members: dict[str, bytes]) -> Sample:

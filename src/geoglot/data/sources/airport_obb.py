@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from geoglot.data.build.files import labelled
+from geoglot.data.build.files import labelled, wrong
+from geoglot.data.build.folders import known
 from geoglot.data.build.windows import cut, squares
 from geoglot.data.sample import Card, Picture, Sample, Split, Thing, require
 
@@ -29,9 +30,13 @@ def rows(root: Path, split: Split) -> Iterator[Sample]:
     folder = require(root / "airport_obb" / FOLDERS[split], CARD)
     for file, (height, width), lines in labelled(folder):
         things = []
-        for words in lines:
-            if len(words) < 9:
+        for number, words in enumerate(lines, 1):
+            if not words:
                 continue
+            label = file.with_suffix(".txt")
+            if len(words) != 10:
+                raise wrong(label, number, f"{len(words)} words, where eight coordinates, a class and a difficulty are wanted")
+            known(words[8], CARD, label, number)
             xs, ys = [float(w) / width for w in words[0:8:2]], [float(w) / height for w in words[1:8:2]]
             things.append(Thing("airplane", (min(xs), min(ys), max(xs), max(ys))))
         whole = Sample(

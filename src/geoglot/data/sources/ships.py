@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from geoglot.data.build.files import labelled
+from geoglot.data.build.files import labelled, wrong
 from geoglot.data.build.windows import cut, squares
 from geoglot.data.sample import Card, Picture, Sample, Split, Thing, require
 
@@ -28,14 +28,23 @@ def rows(root: Path, split: Split) -> Iterator[Sample]:
     folder = require(root / "ships" / "train", CARD)
     for file, (height, width), lines in labelled(folder):
         things = []
-        for words in lines:
-            if len(words) != 5:
-                continue
-            x, y, w, h = (float(word) for word in words[1:])
-            things.append(Thing("ship", (x - w / 2, y - h / 2, x + w / 2, y + h / 2)))
+        for number, words in enumerate(lines, 1):
+            if words:
+                things.append(_thing(file.with_suffix(".txt"), number, words))
         whole = Sample(id=f"ships/{file.stem}", source=CARD.name, pictures=(Picture(file),), things=tuple(things))
         yield whole
         for window in squares(height, width, (256,)):
             part = cut(whole, (height, width), window)
             if part.things:
                 yield part
+
+
+def _thing(file: Path, line: int, words: list[str]) -> Thing:
+    """A line is class, centre and size."""
+    try:
+        kind, x, y, w, h = (float(word) for word in words)
+    except ValueError:
+        raise wrong(file, line, f"{' '.join(words)[:80]!r} is not class, x, y, width and height") from None
+    if kind != 0:
+        raise wrong(file, line, f"{words[0]} is no class of {CARD.title}, which has 0 only")
+    return Thing("ship", (x - w / 2, y - h / 2, x + w / 2, y + h / 2))
