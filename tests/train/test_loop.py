@@ -15,7 +15,9 @@ from geoglot.core.errors import ConfigError
 
 pytest.importorskip("accelerate", reason="training needs the extra [train]")
 
-from geoglot.train.loop import Average, Group, TrainConfig, fit, rate
+from geoglot.train.loop import Group, TrainConfig, fit
+from geoglot.train.optimise import Average
+from geoglot.train.schedules import rate
 
 CONFIG = TrainConfig(steps=12, warmup=3, accumulate=2, log_every=4, save_every=6, validate_every=6, precision="no", ema=0.9)
 

@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from geoglot.data.build import clouds, duplicates, mixture
 from geoglot.data.build.mixture import Material
 from geoglot.encoders import minilm, resnet_v2
 from geoglot.evals import dual as figures
-from geoglot.losses.infonce import InfoNCEConfig, infonce
+from geoglot.losses.infonce import InfoNCEConfig, hits, infonce
 from geoglot.models import weights
 from geoglot.models.nano import Nano, NanoConfig, restore, save
 from geoglot.nn.batch import ImageBatch
@@ -48,6 +49,7 @@ class Recipe(Config):
     cloudy copies, that are taught beside the real pictures.
     """
 
+    recipe: Literal["nano"] = "nano"
     root: str = "../shared/data"
     cache: str = "runs/cache"
     start: str | None = None
@@ -190,8 +192,7 @@ def loss_of(recipe: Recipe, model: nn.Module, batch: tuple[ImageBatch, Tensor, T
     views, sentences, numbers = batch
     image, text, scale = model(views, sentences)
     value = infonce(image, text, scale, numbers, recipe.loss)
-    hits = ((image @ text.T).argmax(1) == torch.arange(len(image))).float().mean()
-    return value, {"hit": float(hits), "scale": float(scale.detach())}
+    return value, {"hit": float(hits(image, text, numbers, recipe.loss.negatives)), "scale": float(scale.detach())}
 
 
 def chances(material: Material, recipe: Recipe) -> NDArray[np.float64]:
