@@ -17,7 +17,8 @@ def draw(runs: Mapping[str, Sequence[Mapping[str, Any]]], file: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    figure = Figure(figsize=(9, 3.4))
+    figure.subplots_adjust(0.07, 0.15, 0.98, 0.9)  # fixed: a layout that is computed takes twice as long to draw
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     for number, (name, rows) in enumerate(runs.items()):

@@ -45,6 +45,11 @@ def accelerator_of(config: TrainConfig) -> Accelerator:
     return accelerator
 
 
+def is_main() -> bool:
+    """Say whether this process is the one that writes files; the others of a run compute along."""
+    return bool(PartialState(cpu=on_cpu()).is_main_process)
+
+
 @contextmanager
 def main_first() -> Iterator[None]:
     """Let the main process run the block before the others do, so that it makes files that they then find."""

@@ -39,7 +39,11 @@ class RunFolder:
         if self.config.exists():
             held = load_toml(type(recipe), self.config)
             found = _changes(held.model_dump(), recipe.model_dump(), ())
-            changed = [f"{'.'.join(path)} was {a!r}, is now {b!r}" for path, a, b in found if path[-1] not in free]
+            changed = [
+                f"{'.'.join(path)} was {a!r}, is now {b!r}"
+                for path, a, b in found
+                if not (path[-1] in free and path[:-1] in ((), ("train",)) and (path[:-1] or not hasattr(recipe, "train")))
+            ]
             if changed:
                 raise ConfigError(
                     f"{self.path} holds a run of another configuration ({'; '.join(changed[:4])}): choose another folder, or empty "

@@ -30,6 +30,8 @@ from geoglot.train.schedules import rate
 
 __all__ = ["Batch", "Group", "Loss", "Split", "TrainConfig", "fit"]
 
+DRAW_EVERY = 60.0  # seconds between pictures of the curves while a run goes on
+
 Loss = Callable[[nn.Module, Batch], tuple[Tensor, Mapping[str, float]]]
 Validate = Callable[[nn.Module], Mapping[str, float]]
 
@@ -104,6 +106,7 @@ class Trainer:
         self.average = Average(self.worker, config.ema)
         self.best: float | None = None
         self.bad = 0
+        self.drawn = time.monotonic()
 
     def train(self, start: int, progress: Progress | None) -> None:
         """Run the steps from ``start``, with what is logged, measured and saved after them."""
@@ -207,7 +210,9 @@ class Trainer:
             if self.accelerator.is_main_process and self.validate is not None:
                 figures = dict(self.validate(self.model))
                 self._log({"step": step, **figures})
-                self.run.draw()
+                if time.monotonic() - self.drawn > DRAW_EVERY:
+                    self.run.draw()
+                    self.drawn = time.monotonic()
                 value = figures.get(self.config.best or "")
                 if value is not None and (self.best is None or value > self.best):
                     self.best = value
