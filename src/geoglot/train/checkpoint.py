@@ -53,7 +53,7 @@ def load(file: Path) -> dict[str, Any]:
     """Read what `save` wrote, onto the CPU. Raises ModelError for a file that is damaged."""
     try:
         found: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
-    except (pickle.UnpicklingError, EOFError, RuntimeError, ValueError, KeyError) as error:
+    except (pickle.UnpicklingError, EOFError, OSError, RuntimeError, ValueError, KeyError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(
             f"{file} is damaged ({first[:120]}): put a copy of it back, or remove it to begin the run anew from its folder's "

@@ -124,6 +124,15 @@ def mean(values: Mapping[str, float], accelerator: Accelerator) -> dict[str, flo
     return dict(zip(names, (found / accelerator.num_processes).tolist(), strict=True))
 
 
+def told(text: str, accelerator: Accelerator) -> str:
+    """Put together what the processes say, in their order; all must call it together."""
+    if accelerator.num_processes == 1:
+        return text
+    found = [""] * accelerator.num_processes
+    dist.all_gather_object(found, text)
+    return "".join(found)
+
+
 def agree(work: Callable[[], None], accelerator: Accelerator) -> None:
     """Let the main process do something; where it fails with an error of ours, all processes raise it."""
     told: list[GeoglotError | None] = [None]

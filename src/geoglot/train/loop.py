@@ -189,6 +189,7 @@ class Trainer:
     def _pass_over(self, step: int, report: Mapping[str, float], batch: Batch, index: int) -> None:
         """Leave a step out, or stop. Raises DivergedError."""
         self.bad += 1
+        rows = distribute.told(batches.told(self.batch, index, batch, self.rank), self.accelerator)
         if self.bad <= self.config.skip:
             self._log({"step": step + 1, "skipped": self.bad})
             return
@@ -198,8 +199,8 @@ class Trainer:
         which = f"batch {first}" if self.config.accumulate == 1 else f"batches {first} to {first + self.config.accumulate - 1}"
         kept = f"{self.run.last} holds the weights before" if self.run.last.exists() else "no checkpoint was written yet"
         raise DivergedError(
-            f"The {what} is {number} at step {step + 1} ({which}{batches.told(self.batch, index, batch, self.rank)}); the "
-            f"step was not taken, and {kept}. Look at the data of that batch; lower the learning rates, use more warm-up or a "
+            f"The {what} is {number} at step {step + 1} ({which}{rows}); the step was not taken, "
+            f"and {kept}. Look at the data of that batch; lower the learning rates, use more warm-up or a "
             'smaller train.clip, or train.precision="no"; or pass over single bad steps with --set train.skip=3 (the run then goes '
             "on in the same folder)."
         )
