@@ -28,7 +28,7 @@ def test_every_error_has_a_code_a_status_and_a_sentence(kind):
 def test_families_of_errors_can_be_told_apart_by_their_exit_codes():
     families = errors.GeoglotError.__subclasses__()
     codes = [kind.exit_code for kind in families]
-    assert len(set(codes)) == len(codes) == 7
+    assert len(set(codes)) == len(codes) == 8
     assert errors.GeoglotError.exit_code not in codes
     for family in families:
         assert {kind.exit_code for kind in every(family)} == {family.exit_code}  # a member is of its family

@@ -120,7 +120,10 @@ def work(folder: Path) -> None:
         "accumulate": {"accumulate": 2},
     }.items():
         module = train(folder / name, CONFIG.model_copy(update=update))
-        found[name] = {"rows": rows(folder / name / "metrics.jsonl"), "sum": sum(float(p.detach().sum()) for p in module.parameters())}
+        found[name] = {
+            "rows": rows(folder / name / "metrics.jsonl"),
+            "sum": sum(float(p.detach().sum()) for p in module.parameters()),
+        }
     train(folder / "other")
     found["other"] = {"rows": rows(folder / "other" / "metrics.jsonl")}
     found["full"] = full_disk(folder / "before")

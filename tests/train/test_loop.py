@@ -150,7 +150,7 @@ def test_the_best_is_kept_beside_the_last(tmp_path: Path) -> None:
     fit(module, batch, loss, groups, config, tmp_path, validate=lambda _: {"val": next(figures)})
     assert checkpoint.load(tmp_path / "best.pt")["step"] == 8
     assert checkpoint.load(tmp_path / "last.pt")["step"] == 12
-    with pytest.raises(ConfigError, match="train.best='vall' is no figure of the validation: it gives val"):
+    with pytest.raises(ConfigError, match=r"train\.best='vall' is no figure of the validation: it gives val"):
         run(tmp_path / "b", config.model_copy(update={"best": "vall"}))
 
 
@@ -168,7 +168,14 @@ def test_what_this_machine_or_loss_cannot_do_is_said_at_once(tmp_path: Path) -> 
 def test_frozen_norms_keep_their_statistics(tmp_path: Path) -> None:
     for norms in ("frozen", "batch"):
         module = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 1))
-        fit(module, batch, loss, [Group(list(module.parameters()), 0.03)], CONFIG.model_copy(update={"norms": norms}), tmp_path / norms)
+        fit(
+            module,
+            batch,
+            loss,
+            [Group(list(module.parameters()), 0.03)],
+            CONFIG.model_copy(update={"norms": norms}),
+            tmp_path / norms,
+        )
         assert (float(module[1].running_mean.abs().sum()) == 0) is (norms == "frozen")
 
 

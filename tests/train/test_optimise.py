@@ -71,8 +71,8 @@ def test_rates_fall_with_depth() -> None:
     module.layers[0].bias.requires_grad_(False)
     rates = {id(p): group.lr for group in layerwise(module, 1.0, 0.5) for p in group.parameters}
     assert rates[id(module.head.weight)] == 1.0
-    assert [rates[id(layer.weight)] for layer in module.layers] == [0.125, 0.25, 0.5]
-    assert rates[id(module.embeddings.weight)] == 0.0625
+    assert [rates[id(layer.weight)] for layer in module.layers] == [0.25, 0.5, 1.0]
+    assert rates[id(module.embeddings.weight)] == 0.125
     assert id(module.layers[0].bias) not in rates
     assert len(rates) == 8
 
@@ -84,9 +84,9 @@ def test_layers_of_published_towers_are_found() -> None:
     model = CLIPModel(CLIPConfig(text_config=sizes | {"vocab_size": 9}, vision_config=sizes | {"image_size": 8, "patch_size": 4}))
     rates = {id(p): group.lr for group in layerwise(model, 1.0, 0.5) for p in group.parameters}
     found = {name: rates[id(p)] for name, p in model.named_parameters()}
-    assert found["vision_model.embeddings.patch_embedding.weight"] == found["vision_model.pre_layrnorm.weight"] == 0.125
-    assert found["vision_model.encoder.layers.0.self_attn.q_proj.weight"] == 0.25
-    assert found["text_model.encoder.layers.1.mlp.fc1.bias"] == 0.5
+    assert found["vision_model.embeddings.patch_embedding.weight"] == found["vision_model.pre_layrnorm.weight"] == 0.25
+    assert found["vision_model.encoder.layers.0.self_attn.q_proj.weight"] == 0.5
+    assert found["text_model.encoder.layers.1.mlp.fc1.bias"] == 1.0
     assert found["visual_projection.weight"] == found["text_model.final_layer_norm.weight"] == 1.0
 
 
@@ -108,8 +108,7 @@ def test_batches_ahead_stop_with_their_errors() -> None:
             raise ConfigError("enough")
         return index
 
-    got = []
+    stream = batches.ahead(make, 0, 6, 2)
+    assert [next(stream) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ConfigError, match="enough"):
-        for value in batches.ahead(make, 0, 6, 2):
-            got.append(value)
-    assert got == [0, 1, 2]
+        next(stream)

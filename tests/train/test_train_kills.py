@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import resource
@@ -92,12 +93,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def fill(file: Path) -> None:
     """Write until nothing fits any more."""
     handle = os.open(file, os.O_WRONLY | os.O_CREAT)
-    try:
-        with pytest.raises(OSError, match="No space left"):
-            while True:
-                os.write(handle, b"0" * 1024)
-    finally:
-        os.close(handle)
+    with contextlib.suppress(OSError):
+        while True:
+            os.write(handle, b"0" * 1024)
+    os.close(handle)
 
 
 def test_a_disk_that_fills_up(small_disk: Path) -> None:

@@ -84,7 +84,16 @@ def test_a_few_steps_train_only_what_should_be(tmp_path: Path) -> None:
         figures.append(nano.measure(module, {"ucm": material()}))
         return figures[-1]
 
-    fit(model, stream().batch, Split(nano.embed, lambda o, b: nano.compare(RECIPE, o, b)), groups, RECIPE.train, tmp_path, RECIPE, validate)
+    fit(
+        model,
+        stream().batch,
+        Split(nano.embed, lambda o, b: nano.compare(RECIPE, o, b)),
+        groups,
+        RECIPE.train,
+        tmp_path,
+        RECIPE,
+        validate,
+    )
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert {name.split(".")[0] for name in changed} == {"image", "head", "text", "scale"}
     assert {name for name in changed if name.startswith("text")} == {"text.map.weight", "text.map.bias"}

@@ -12,7 +12,9 @@ import typer
 
 def run(
     name: Annotated[str | None, typer.Argument(help="A recipe of the list.", show_default=False)] = None,
-    sets: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another value, as in train.steps=2000.")] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another value, as in train.steps=2000.")
+    ] = None,
 ) -> None:
     """Print a recipe or list them."""
     from geoglot.cli._io import emit

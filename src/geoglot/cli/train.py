@@ -15,9 +15,15 @@ import typer
 
 def run(
     toml: Annotated[Path, typer.Argument(metavar="RUN.TOML", help="The run, as `geoglot recipe` prints it.", show_default=False)],
-    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FOLDER", help="The run's folder; runs/RUN if not given.")] = None,
-    sets: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another value, as in train.steps=2000.")] = None,
-    processes: Annotated[int, typer.Option(min=1, metavar="N", help="Processes that share each batch; with GPUs, one a GPU.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FOLDER", help="The run's folder; runs/RUN if not given.")
+    ] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another value, as in train.steps=2000.")
+    ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Processes that share each batch; with GPUs, one a GPU.")
+    ] = 1,
 ) -> None:
     """Train, or go on."""
     from geoglot import zoo

@@ -22,9 +22,7 @@ class SigLIPConfig(Config):
     bias: float = -10.0
 
 
-def siglip(
-    image: Tensor, text: Tensor, scale: Tensor, bias: Tensor, same: Tensor, config: SigLIPConfig | None = None
-) -> Tensor:
+def siglip(image: Tensor, text: Tensor, scale: Tensor, bias: Tensor, same: Tensor, config: SigLIPConfig | None = None) -> Tensor:
     """Give the loss of unit vectors (B, D) and (B, D): the sum over all pairs divided by the number of images.
 
     ``scale`` and ``bias`` are learned scalars; ``same`` (B,) marks equal texts, whose pairs are positive. With several

@@ -15,6 +15,14 @@ from geoglot.core.config import Config
 from geoglot.core.errors import InputError, ModelError
 
 
+class _Shell(nn.Module):
+    """Keeps peft from a module's own attributes: it would take our ``config`` for one of transformers."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+
 class LoraConfig(Config):
     """``targets`` are ends of names of linear layers and convolutions; without any, every linear layer gets an adapter."""
 
@@ -31,16 +39,23 @@ def wrap(module: nn.Module, config: LoraConfig) -> Any:
     """
     import peft
 
-    names = [name for name, part in module.named_modules() if _fits(name, part, config.targets)]
+    shell = _Shell(module)
+    names = [name for name, part in shell.named_modules() if _fits(name, part, config.targets)]
     if not names:
         raise InputError(f"no layer's name ends in {', '.join(config.targets) or 'that of a linear layer'}: give other targets")
-    made = peft.LoraConfig(r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, target_modules=names, bias="none")
-    return peft.get_peft_model(module, made)
+    made = peft.LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,  # type: ignore[arg-type]  # peft says int, and takes any number
+        lora_dropout=config.dropout,
+        target_modules=names,
+        bias="none",
+    )
+    return peft.get_peft_model(shell, made)
 
 
 def merge(handle: Any) -> nn.Module:
     """Add the adapters to the weights, in place, and take them out: the module that was wrapped, of its old build."""
-    plain: nn.Module = handle.merge_and_unload()
+    plain: nn.Module = handle.merge_and_unload().inner
     return plain
 
 
@@ -55,7 +70,7 @@ def restore(module: nn.Module, folder: Path) -> Any:
 
     if not (folder / "adapter_config.json").exists():
         raise ModelError(f"{folder} holds no adapters: give a folder that has adapter_config.json")
-    return peft.PeftModel.from_pretrained(module, str(folder), is_trainable=True)
+    return peft.PeftModel.from_pretrained(_Shell(module), str(folder), is_trainable=True)
 
 
 def _fits(name: str, part: nn.Module, targets: tuple[str, ...]) -> bool:

@@ -29,11 +29,12 @@ def save(towers: Towers, spec: ModelSpec, folder: Path, source: Path | None = No
     folder.mkdir(parents=True, exist_ok=True)
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # one file is written; our own progress is enough
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # one file is written; our own progress is enough
     towers.model.save_pretrained(str(folder))
     seen = {"image_mean": list(spec.mean), "image_std": list(spec.std), "size": spec.size}
     (folder / "preprocessor_config.json").write_text(json.dumps(seen, indent=2) + "\n", encoding="utf-8")
-    place = source if source is None or source.is_dir() else source.parent
-    for name in TOKENIZER if place is not None else ():
-        if (place / name).exists():
-            shutil.copyfile(place / name, folder / name)
+    if source is not None:
+        place = source if source.is_dir() else source.parent
+        for name in TOKENIZER:
+            if (place / name).exists():
+                shutil.copyfile(place / name, folder / name)

@@ -37,7 +37,9 @@ def count(batch: Batch) -> int:
     """Give the number of rows of a batch: that of the first tensor or image batch in it. Raises ConfigError without one."""
     for leaf in _leaves(batch):
         return len(leaf)
-    raise ConfigError("a batch without tensors cannot be cut: give its rows as tensors, or an object with part(index, rank, world)")
+    raise ConfigError(
+        "a batch without tensors cannot be cut: give its rows as tensors, or an object with part(index, rank, world)"
+    )
 
 
 def rows(batch: Batch, part: slice) -> Batch:
@@ -62,8 +64,9 @@ def share(source: Batches, index: int, rank: int, world: int) -> Batch:
     """Give the rows of a batch that a process takes. Raises ConfigError where they cannot be shared evenly."""
     if world == 1:
         return source(index)
-    if isinstance(source, Shared):
-        return source.part(index, rank, world)
+    able: object = source
+    if isinstance(able, Shared):
+        return able.part(index, rank, world)
     whole = source(index)
     total = count(whole)
     if total % world:
@@ -77,7 +80,7 @@ def told(source: Batches, index: int, batch: Batch, rank: int) -> str:
     bad = sorted({row for leaf in _leaves(batch) for row in _damaged(leaf.pixels if isinstance(leaf, ImageBatch) else leaf)})
     if not bad:
         return ""
-    known = list(source.names(index)) if isinstance(source, Named) else []
+    known: list[str] = list(source.names(index)) if isinstance(source, Named) else []
     first = rank * count(batch)
     names = [known[first + row] if first + row < len(known) else f"row {first + row}" for row in bad]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""

@@ -48,7 +48,7 @@ def backward(
     seed: Callable[[int], None],
     sync: bool = True,
 ) -> tuple[Tensor, Report]:
-    """Add ``share`` of the loss's gradients to the parameters, embedding ``size`` rows at a time; gives the loss, and what to log.
+    """Add ``share`` of the loss's gradients to the parameters, ``size`` rows at a time; gives the loss, and what to log.
 
     ``seed(k)`` sets the generators before part k, in both passes, so that dropout drops the same. With ``sync`` False the
     gradients stay with this process.

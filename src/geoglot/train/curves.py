@@ -30,7 +30,9 @@ def draw(runs: Mapping[str, Sequence[Mapping[str, Any]]], file: Path) -> None:
         for index, key in enumerate(figures[:8]):
             points = [(row["step"], row[key]) for row in measured if isinstance(row.get(key), int | float)]
             label = key if len(runs) == 1 else f"{name}: {key}"
-            right.plot(*zip(*points, strict=True) if points else ((), ()), marker=".", color=f"C{number + index}", label=label, **style)
+            right.plot(
+                *zip(*points, strict=True) if points else ((), ()), marker=".", color=f"C{number + index}", label=label, **style
+            )
     for axes, title in ((left, "loss"), (right, "validation")):
         axes.set(xlabel="step", title=title)
         axes.grid(alpha=0.3)

@@ -60,7 +60,8 @@ def main_first() -> Iterator[None]:
 def shard(model: nn.Module, accelerator: Accelerator) -> nn.Module:
     """Give a copy of a module whose parameters are spread over the processes, each block gathered when it is used.
 
-    Blocks are the members of module lists. Scalars stay whole with every process. The copy computes in the accelerator's precision and gives float32.
+    Blocks are the members of module lists. Scalars stay whole with every process. The copy computes in the accelerator's
+    precision and gives float32.
     """
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
@@ -156,20 +157,23 @@ def launch(work: Callable[..., None], processes: int, *args: Any) -> None:
     if processes == 1:
         work(*args)
         return
-    import torch.multiprocessing as mp
+    from torch import multiprocessing as mp
+    from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, start_processes
 
     if torch.cuda.is_available() and processes > torch.cuda.device_count():
         raise ConfigError(f"{processes} processes were asked for, but there are {torch.cuda.device_count()} GPUs: use so many")
     told = mp.get_context("spawn").SimpleQueue()
-    made = mp.start_processes(_begin, (work, args, processes, _port(), told), processes, join=False, start_method="spawn")
+    made = start_processes(  # type: ignore[no-untyped-call]
+        _begin, (work, args, processes, _port(), told), processes, join=False, start_method="spawn"
+    )
     assert made is not None  # since they are not joined
     try:
         while not made.join():
             pass
-    except (mp.ProcessRaisedException, mp.ProcessExitedException) as error:
+    except (ProcessRaisedException, ProcessExitedException) as error:
         if not told.empty():
             raise told.get() from None
-        if isinstance(error, mp.ProcessExitedException):
+        if isinstance(error, ProcessExitedException):
             raise ResourceError(
                 f"process {error.error_index} of {processes} ended with {error.signal_name or error.exit_code}, perhaps for lack "
                 "of memory: use a smaller batch or fewer processes; the same command goes on from the last checkpoint"

@@ -14,11 +14,12 @@ from typing import Any
 
 import torch
 
+from geoglot import __version__
 from geoglot.core.config import Config, dump_toml, load_toml
 from geoglot.core.errors import ConfigError
 from geoglot.train import checkpoint
 
-LIBRARIES = ("geoglot", "torch", "accelerate", "transformers", "peft", "numpy")
+LIBRARIES = ("torch", "accelerate", "transformers", "peft", "numpy")
 
 
 class RunFolder:
@@ -46,8 +47,8 @@ class RunFolder:
             ]
             if changed:
                 raise ConfigError(
-                    f"{self.path} holds a run of another configuration ({'; '.join(changed[:4])}): choose another folder, or empty "
-                    "this one"
+                    f"{self.path} holds a run of another configuration ({'; '.join(changed[:4])}): choose another "
+                    "folder, or empty this one"
                 )
         self._write(self.config, dump_toml(recipe))
 
@@ -65,7 +66,7 @@ class RunFolder:
                 "precision": precision,
                 "python": platform.python_version(),
                 "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-                "versions": {name: found for name in LIBRARIES if (found := _version(name))},
+                "versions": {"geoglot": __version__} | {name: found for name in LIBRARIES if (found := _version(name))},
             }
         )
         self._write(self.record, json.dumps(told, indent=2) + "\n")
@@ -101,9 +102,7 @@ def rows(file: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _changes(
-    old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
     for key in sorted(old.keys() | new.keys()):
         a, b = old.get(key), new.get(key)
         if isinstance(a, Mapping) and isinstance(b, Mapping):

@@ -65,7 +65,9 @@ def fit(
     start = trainer.resume()
     device = str(accelerator.device)
     distribute.agree(lambda: run.begin(start, accelerator.num_processes, device, config.precision), accelerator)
-    show = track(config.steps - start, "train", "steps") if accelerator.is_main_process and start < config.steps else nullcontext()
+    show = (
+        track(config.steps - start, "train", "steps") if accelerator.is_main_process and start < config.steps else nullcontext()
+    )
     with show as progress:
         trainer.train(start, progress)
     trainer.finish()
@@ -93,7 +95,7 @@ class Trainer:
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
         self.sharded = config.parallel == "fsdp"
         if config.norms == "sync":
-            nn.SyncBatchNorm.convert_sync_batchnorm(model)
+            nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         if self.sharded:
             self.worker = self.wrapped = distribute.shard(model, self.accelerator)
             names = {id(p): name for name, p in model.named_parameters()}
@@ -101,7 +103,7 @@ class Trainer:
             groups = [Group([own[names[id(p)]] for p in group.parameters], group.lr) for group in groups]
         else:
             self.worker, self.wrapped = model, self.accelerator.prepare(model)
-        self.forward = torch.compile(self.wrapped) if config.compile else self.wrapped
+        self.forward: Any = torch.compile(self.wrapped) if config.compile else self.wrapped
         self.optimiser = self.accelerator.prepare(optimiser_of(groups, config, fused=not self.sharded))
         self.average = Average(self.worker, config.ema)
         self.best: float | None = None
@@ -136,7 +138,7 @@ class Trainer:
             if measured is not None and config.best is not None and config.best not in measured:
                 raise ConfigError(f"train.best={config.best!r} is no figure of the validation: it gives {', '.join(measured)}")
             if progress is not None:
-                progress.advance(note=f"loss {report.get('loss', math.nan):.4g}")
+                progress.advance(note=f"loss {report['loss']}")
 
     def _step(self, step: int, stream: Iterator[Batch]) -> dict[str, float]:
         """One optimiser step, left out if its loss or gradient is not finite; gives what to log."""
@@ -201,8 +203,8 @@ class Trainer:
         raise DivergedError(
             f"The {what} is {number} at step {step + 1} ({which}{rows}); the step was not taken, "
             f"and {kept}. Look at the data of that batch; lower the learning rates, use more warm-up or a "
-            'smaller train.clip, or train.precision="no"; or pass over single bad steps with --set train.skip=3 (the run then goes '
-            "on in the same folder)."
+            'smaller train.clip, or train.precision="no"; or pass over single bad steps with --set train.skip=3 (the run then '
+            "goes on in the same folder)."
         )
 
     def _measure(self, step: int) -> Mapping[str, float] | None:

@@ -63,10 +63,14 @@ def clip(accelerator: Accelerator, model: nn.Module, limit: float, sharded: bool
     """Scale the gradients so that their norm is at most ``limit``; gives the norm before, the same in all processes."""
     if not sharded:
         return float(accelerator.clip_grad_norm_(model.parameters(), limit))
-    spread, loose = [], []
+    spread: list[DTensor] = []
+    loose: list[Tensor] = []
     for parameter in model.parameters():
         if parameter.grad is not None:
-            (spread if isinstance(parameter.grad, DTensor) else loose).append(parameter.grad)
+            if isinstance(parameter.grad, DTensor):
+                spread.append(parameter.grad)
+            else:
+                loose.append(parameter.grad)
     for grad in loose:  # scalars, which are not spread: FSDP leaves their gradients alone
         dist.all_reduce(grad)
         grad /= accelerator.num_processes

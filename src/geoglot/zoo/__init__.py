@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from pydantic import ConfigDict
+
 from geoglot.core import parts
 from geoglot.core.config import Config, load_toml
 from geoglot.core.errors import ConfigError, ModelError
@@ -42,7 +44,9 @@ def read(file: Path, sets: Sequence[str] = ()) -> tuple[Module, Config]:
     plain = load_toml(_Any, file).model_dump()
     name = plain.get("recipe")
     if not isinstance(name, str):
-        raise ConfigError(f"{file} names no recipe: begin from `geoglot recipe NAME > {file.name}` ({', '.join(parts.names('zoo'))}).")
+        raise ConfigError(
+            f"{file} names no recipe: begin from `geoglot recipe NAME > {file.name}` ({', '.join(parts.names('zoo'))})."
+        )
     module = find(name)
     return module, load_toml(module.Recipe, file, sets)
 
@@ -57,4 +61,4 @@ def start(file_text: str, folder: Path) -> None:
 class _Any(Config):
     """Any TOML, to see which recipe it names."""
 
-    model_config = {"extra": "allow"}
+    model_config = ConfigDict(extra="allow")

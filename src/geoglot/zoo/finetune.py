@@ -130,7 +130,11 @@ class Pair(nn.Module):
                 image = residual(image)
             else:
                 text = residual(text)
-        found = (F.normalize(image.float(), dim=-1), F.normalize(text.float(), dim=-1), self.scale.clamp(max=math.log(100.0)).exp())
+        found = (
+            F.normalize(image.float(), dim=-1),
+            F.normalize(text.float(), dim=-1),
+            self.scale.clamp(max=math.log(100.0)).exp(),
+        )
         return found if self.bias is None else (*found, self.bias)
 
     def merged(self) -> None:
@@ -235,12 +239,13 @@ def measure(pair: Pair, model: PublishedModel, held: Mapping[str, Material]) -> 
     def look(batch: ImageBatch) -> Tensor:
         device = pair.scale.device
         blank = torch.zeros((len(batch), 1), dtype=torch.long, device=device)
-        return pair(batch.to(device), blank)[0]
+        vectors: Tensor = pair(batch.to(device), blank)[0]
+        return vectors
 
     def tell(texts: Sequence[str]) -> NDArray[np.float32]:
         ids, _ = token_table(model, texts)
         found = []
-        for part in ids.to(pair.scale.device).split(64):
+        for part in ids.to(pair.scale.device).chunk(math.ceil(len(ids) / 64)):
             text = pair.towers.text(part)
             found.append(F.normalize((pair.after[1](text) if len(pair.after) > 1 else text).float(), dim=-1).cpu())
         return torch.cat(found).numpy()
