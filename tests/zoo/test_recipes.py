@@ -12,6 +12,7 @@ pytest.importorskip("accelerate", reason="training needs the extra [train]")
 from geoglot import zoo
 from geoglot.core import parts
 from geoglot.core.config import dump_toml
+from geoglot.core.errors import ModelError
 from geoglot.train.config import TrainConfig
 
 
@@ -19,7 +20,7 @@ from geoglot.train.config import TrainConfig
 def test_a_recipe_keeps_the_protocol(name: str, tmp_path: Path) -> None:
     module = zoo.find(name)
     made = module.Recipe()
-    assert list(type(made).model_fields)[0] == "recipe"
+    assert next(iter(type(made).model_fields)) == "recipe"
     assert made.recipe == name
     assert isinstance(made.train, TrainConfig)
     assert list(inspect.signature(module.run).parameters) == ["recipe", "folder"]
@@ -29,3 +30,9 @@ def test_a_recipe_keeps_the_protocol(name: str, tmp_path: Path) -> None:
     found, again = zoo.read(file)
     assert found is module
     assert again == made
+
+
+def test_without_the_libraries_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zoo, "find_spec", lambda name: None)
+    with pytest.raises(ModelError, match=r"pip install 'geoglot\[train\]'"):
+        zoo.find("nano")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 
@@ -61,7 +62,7 @@ def fit(
     run = RunFolder(folder)
     accelerator = distribute.accelerator_of(config)
     distribute.agree(lambda: run.claim(recipe or config, TrainConfig.FREE), accelerator)
-    trainer = Trainer(model, batch, loss, groups, config, run, validate)
+    trainer = Trainer(accelerator, model, batch, loss, groups, config, run, validate)
     start = trainer.resume()
     device = str(accelerator.device)
     distribute.agree(lambda: run.begin(start, accelerator.num_processes, device, config.precision), accelerator)
@@ -82,6 +83,7 @@ class Trainer:
 
     def __init__(
         self,
+        accelerator: Accelerator,
         model: nn.Module,
         batch: Batches,
         loss: Loss,
@@ -91,7 +93,7 @@ class Trainer:
         validate: Validate | None,
     ) -> None:
         self.model, self.batch, self.loss, self.config, self.run, self.validate = model, batch, loss, config, run, validate
-        self.accelerator = distribute.accelerator_of(config)
+        self.accelerator = accelerator
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
         self.sharded = config.parallel == "fsdp"
         if config.norms == "sync":
