@@ -20,10 +20,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "train"))
 
-from run_kit import settings, tiny_ucm
+from run_kit import settings, tiny_ucm  # noqa: E402
 
-from geoglot.train import curves
-from geoglot.train.folder import rows
+from geoglot.train import curves  # noqa: E402
+from geoglot.train.folder import rows  # noqa: E402
 
 SAME = ("loss", "norm", "ucm/mR", "ucm/acc")
 
