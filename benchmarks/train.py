@@ -148,7 +148,10 @@ def loop(args: argparse.Namespace) -> None:
         ("of the clock", "rate", ("ours", "plain")),
     ):
         low, middle, high = ratio({name: [row[figure] for row in rows] for name, rows in found.items()}, a, b)
-        print(f"\nours / plain by the time {told}: {middle:.2f} ({low:.2f} to {high:.2f} in {args.rounds} rounds)", flush=True)
+        print(
+            f"\nspeed of ours to plain, by the time {told}: {middle:.2f} ({low:.2f} to {high:.2f} in {args.rounds} rounds)",
+            flush=True,
+        )
 
 
 def cache(args: argparse.Namespace) -> None:

@@ -98,8 +98,10 @@ def test_rows_of_nested_batches() -> None:
     assert made[1]["names"] == ["x", "y"]
     assert int(made[2]) == 7
     assert batches.count(made) == 2
-    with pytest.raises(ConfigError, match="without tensors"):
+    with pytest.raises(ConfigError, match="no tensors"):
         batches.count(("a", 3))
+    with pytest.raises(ConfigError, match="tensors of 3, 4 rows cannot be cut"):
+        batches.count((torch.zeros(4), torch.zeros(3, 2)))
 
 
 def test_batches_ahead_stop_with_their_errors() -> None:

@@ -84,5 +84,5 @@ class ResourceError(GeoglotError):
 class DivergedError(GeoglotError):
     """Training met a loss or a gradient that is not finite."""
 
-    exit_code = 9
+    exit_code = 10  # 9 is that of faulty data sets
     http_status = 500

@@ -34,11 +34,17 @@ class Named(Protocol):
 
 
 def count(batch: Batch) -> int:
-    """Give the number of rows of a batch: that of the first tensor or image batch in it. Raises ConfigError without one."""
-    for leaf in _leaves(batch):
-        return len(leaf)
+    """Give the number of rows of a batch: that of every tensor and image batch in it.
+
+    Raises ConfigError where there is none or they differ, since such a batch cannot be cut.
+    """
+    found = sorted({len(leaf) for leaf in _leaves(batch)})
+    if len(found) == 1:
+        return found[0]
+    what = f"tensors of {', '.join(map(str, found))} rows" if found else "no tensors"
     raise ConfigError(
-        "a batch without tensors cannot be cut: give its rows as tensors, or an object with part(index, rank, world)"
+        f"a batch of {what} cannot be cut for train.cache or several processes: give one row a sample in every tensor, or an "
+        "object with part(index, rank, world)"
     )
 
 
@@ -81,7 +87,7 @@ def told(source: Batches, index: int, batch: Batch, rank: int) -> str:
     if not bad:
         return ""
     known: list[str] = list(source.names(index)) if isinstance(source, Named) else []
-    first = rank * count(batch)
+    first = rank * count(batch) if rank else 0
     names = [known[first + row] if first + row < len(known) else f"row {first + row}" for row in bad]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"; what goes in is not finite in {', '.join(names[:3])}{more}"
