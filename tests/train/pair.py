@@ -116,7 +116,7 @@ def work(folder: Path) -> None:
     for name, update in {
         "ddp": {},
         "fsdp": {"parallel": "fsdp"},
-        "cached": {"cache": 2},
+        "cached": {"cache": 2, "parallel": "fsdp"},
         "accumulate": {"accumulate": 2},
     }.items():
         module = train(folder / name, CONFIG.model_copy(update=update))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
 
 from geoglot.core.config import load_toml
@@ -15,7 +16,8 @@ from geoglot.core.errors import ConfigError, DivergedError
 
 pytest.importorskip("accelerate", reason="training needs the extra [train]")
 
-from geoglot.train import checkpoint
+
+from geoglot.train import checkpoint, distribute
 from geoglot.train.loop import Group, TrainConfig, fit
 
 CONFIG = TrainConfig(steps=12, warmup=3, accumulate=2, log_every=4, save_every=6, validate_every=6, precision="no", ema=0.9)
@@ -106,11 +108,11 @@ def test_batches_made_ahead_are_the_same(tmp_path: Path) -> None:
 
 
 class Named:
-    """Batches whose rows have names; one row of batch 5 is not finite."""
+    """Batches whose rows have names; one row of batch 4 is not finite."""
 
     def __call__(self, index: int) -> tuple[Tensor, Tensor]:
         x, y = batch(index)
-        if index == 5:
+        if index == 4:
             x[3, 0] = torch.inf
         return x, y
 
@@ -126,7 +128,7 @@ def bad(folder: Path, **update: object) -> nn.Module:
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
-    with pytest.raises(DivergedError, match=r"step 3 \(batches 4 to 5; .* picture-5-3\.tif\).*last\.pt .*train\.skip=3"):
+    with pytest.raises(DivergedError, match=r"step 3 \(batches 4 to 5; .* picture-4-3\.tif\).*last\.pt .*train\.skip=3"):
         bad(tmp_path)
     assert checkpoint.load(tmp_path / "last.pt")["step"] == 2
     bad(tmp_path, skip=1)  # as the message says: the run goes on in the same folder
@@ -208,6 +210,31 @@ def test_bf16_computes_in_bf16_and_leaves_the_module_as_it_was(tmp_path: Path) -
     assert set(seen) == {torch.bfloat16}
     assert module(batch(0)[0]).dtype == torch.float32
     assert seen[-1] == torch.float32
+
+
+def test_the_state_of_a_scaler_survives_a_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with fp16 on a GPU: the scale has grown at the end of a run, whether it was cut or not."""
+
+    def scaled(config: TrainConfig) -> Accelerator:
+        accelerator = Accelerator(cpu=True)
+        accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=4.0, growth_interval=4)
+        return accelerator
+
+    monkeypatch.setattr(distribute, "accelerator_of", scaled)
+
+    def dies(index: int) -> tuple[Tensor, Tensor]:
+        if index == 17:
+            raise DivergedError("enough")
+        return batch(index)
+
+    module = model()
+    with pytest.raises(DivergedError):
+        fit(module, dies, loss, [Group(list(module.parameters()), 0.03)], CONFIG, tmp_path / "cut")
+    whole, cut = run(tmp_path / "whole"), run(tmp_path / "cut")
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), cut.parameters(), strict=True))
+    states = [checkpoint.load(tmp_path / name / "last.pt")["scaler"] for name in ("whole", "cut")]
+    assert states[0] == states[1]
+    assert states[0]["scale"] == 4.0 * 2**3
 
 
 @pytest.mark.slow

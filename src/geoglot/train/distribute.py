@@ -84,8 +84,9 @@ def shard(model: nn.Module, accelerator: Accelerator) -> nn.Module:
 @contextmanager
 def apart(module: nn.Module) -> Iterator[None]:
     """Keep the gradients of the block with this process; a sharded module sends them at once in any case."""
-    if isinstance(module, nn.parallel.DistributedDataParallel):
-        with module.no_sync():
+    plain = getattr(module, "_orig_mod", module)  # of a compiled one
+    if isinstance(plain, nn.parallel.DistributedDataParallel):
+        with plain.no_sync():
             yield
     else:
         yield

@@ -142,7 +142,7 @@ class Trainer:
             if progress is not None:
                 progress.advance(note=f"loss {report['loss']}")
 
-    def _step(self, step: int, stream: Iterator[Batch]) -> dict[str, float]:
+    def _step(self, step: int, stream: Iterator[Batch]) -> dict[str, float | None]:
         """One optimiser step, left out if its loss or gradient is not finite; gives what to log."""
         config, parts = self.config, self.config.accumulate
         for group in self.optimiser.param_groups:
@@ -151,11 +151,14 @@ class Trainer:
         if config.norms == "frozen":
             _freeze_norms(self.worker)
         report: dict[str, float] = {}
+        suspect: tuple[int, Batch] | None = None
         for part in range(parts):
             index = step * parts + part
             self._seed(index, 0)
             batch = batches.to(next(stream), self.accelerator.device)
             value, extra = self._backward(batch, index, part == parts - 1)
+            if suspect is None and (part == parts - 1 or not value.isfinite()):
+                suspect = index, batch
             for name, number in {"loss": float(value), **extra}.items():
                 report[name] = report.get(name, 0.0) + number / parts
         report = distribute.mean(report, self.accelerator)
@@ -166,9 +169,10 @@ class Trainer:
             self.bad = 0
             self.optimiser.step()
         else:
-            self._pass_over(step, report, batch, index)
+            assert suspect is not None  # the last batch, if no other
+            self._pass_over(step, report, *suspect)
         self.optimiser.zero_grad()
-        return {name: round(number, 5) if math.isfinite(number) else None for name, number in report.items()}  # type: ignore[misc]
+        return {name: round(number, 5) if math.isfinite(number) else None for name, number in report.items()}
 
     def _backward(self, batch: Batch, index: int, sync: bool) -> tuple[Tensor, Mapping[str, float]]:
         """Add the gradients of one batch; only the last of a step is sent to the other processes."""
@@ -190,12 +194,14 @@ class Trainer:
         number = self.config.seed * 1_000_003 + index + self.rank * 15_485_863 + part * 32_452_843
         set_seed(number % 2**31)
 
-    def _pass_over(self, step: int, report: Mapping[str, float], batch: Batch, index: int) -> None:
+    def _pass_over(self, step: int, report: Mapping[str, float], index: int, batch: Batch) -> None:
         """Leave a step out, or stop. Raises DivergedError."""
         self.bad += 1
         rows = distribute.told(batches.told(self.batch, index, batch, self.rank), self.accelerator)
         if self.bad <= self.config.skip:
             self._log({"step": step + 1, "skipped": self.bad})
+            if self.accelerator.scaler is not None:
+                self.accelerator.scaler.update()
             return
         what = "loss" if not math.isfinite(report["loss"]) else "gradient"
         number = report["loss"] if what == "loss" else report["norm"]
