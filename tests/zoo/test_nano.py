@@ -18,7 +18,7 @@ from geoglot.data.augment import AugmentConfig
 from geoglot.data.build.mixture import Material
 from geoglot.evals import held_out
 from geoglot.models.nano import save
-from geoglot.train.loop import TrainConfig, fit
+from geoglot.train.loop import Split, TrainConfig, fit
 from geoglot.zoo import nano
 
 RECIPE = nano.Recipe(
@@ -84,7 +84,16 @@ def test_a_few_steps_train_only_what_should_be(tmp_path: Path) -> None:
         figures.append(nano.measure(module, {"ucm": material()}))
         return figures[-1]
 
-    fit(model, stream().batch, lambda m, b: nano.loss_of(RECIPE, m, b), groups, RECIPE.train, tmp_path, RECIPE, validate)
+    fit(
+        model,
+        stream().batch,
+        Split(nano.embed, lambda o, b: nano.compare(RECIPE, o, b)),
+        groups,
+        RECIPE.train,
+        tmp_path,
+        RECIPE,
+        validate,
+    )
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert {name.split(".")[0] for name in changed} == {"image", "head", "text", "scale"}
     assert {name for name in changed if name.startswith("text")} == {"text.map.weight", "text.map.bias"}

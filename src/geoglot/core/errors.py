@@ -86,3 +86,10 @@ class ResourceError(GeoglotError):
 
     exit_code = 8
     http_status = 507
+
+
+class DivergedError(GeoglotError):
+    """Training met a loss or a gradient that is not finite."""
+
+    exit_code = 11
+    http_status = 500

@@ -6,10 +6,12 @@ group `geoglot.<room>` whose name is the part's name and whose value is a module
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
 import pkgutil
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from types import ModuleType
 
 from geoglot.core.errors import NotFoundError
@@ -35,6 +37,16 @@ def find(room: str, name: str) -> ModuleType:
     near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
     hint = f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(known)}." if known else "There are none yet."
     raise NotFoundError(f"There is no {room} part named {name!r}. {hint}")
+
+
+def line(room: str, name: str) -> str:
+    """What a part is, from the first line of its file, which is read and not imported; empty for one from outside."""
+    package = importlib.import_module(f"geoglot.{room}")
+    for folder in package.__path__:
+        file = Path(folder) / f"{name}.py"
+        if file.exists():
+            return (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").split("\n", 1)[0]
+    return ""
 
 
 def _own(room: str) -> set[str]:

@@ -57,7 +57,7 @@ class PublishedModel(Ready):
     def __init__(self, opened: Opened, spec: ModelSpec, device: torch.device, dtype: torch.dtype, chunk: int = 32) -> None:
         super().__init__(spec, device, dtype, chunk)
         self.towers = opened.towers.to(device).eval().requires_grad_(False)
-        self._tokens = opened.tokens
+        self.tokens = opened.tokens
         for part in self.towers.image_parts():
             channels_last(part.to(dtype))
         self._mean, self._std = (torch.tensor(v, device=device)[:, None, None] for v in (opened.mean, opened.std))
@@ -78,19 +78,22 @@ class PublishedModel(Ready):
         if not texts:
             raise InputError("no text was given: pass at least one query")
         with torch.inference_mode():
-            ids = torch.from_numpy(self._tokens(texts)).to(self.device)
+            ids = torch.from_numpy(self.tokens(texts)).to(self.device)
             rows = [self.towers.text(ids[i : i + 64]) for i in range(0, len(ids), 64)]
             return F.normalize(torch.cat(rows).float(), dim=-1)
 
     def _features(self, batch: ImageBatch) -> Features:
         with torch.inference_mode():
-            batch = batch.to(self.device)
-            pixels = torch.where(batch.valid[:, None], batch.pixels.float(), self._mean)
-            side = self.spec.size
-            if pixels.shape[-2:] != (side, side):
-                pixels = F.interpolate(pixels, (side, side), mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
-            pixels = ((pixels - self._mean) / self._std).to(self.dtype)
-            return self.towers.image(pixels.contiguous(memory_format=torch.channels_last))
+            pixels = prepared(batch.to(self.device), self._mean, self._std, self.spec.size)
+            return self.towers.image(pixels.to(self.dtype))
+
+
+def prepared(batch: ImageBatch, mean: Tensor, std: Tensor, side: int) -> Tensor:
+    """Give what a published tower sees: (B, 3, side, side) normalised by mean and std (3, 1, 1); invalid pixels are mean."""
+    pixels = torch.where(batch.valid[:, None], batch.pixels.float(), mean)
+    if pixels.shape[-2:] != (side, side):
+        pixels = F.interpolate(pixels, (side, side), mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
+    return ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 def open_published(name: str | Path, device: str, dtype: str, activation: str | None) -> PublishedModel:

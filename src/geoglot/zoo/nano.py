@@ -1,21 +1,18 @@
-"""The recipe of `nano`: published towers, a new head, and sentences from captions, classes, boxes, masks and scenes.
-
-python -m geoglot.zoo.nano run.toml --out runs/nano --set train.steps=500
-"""
+"""The recipe of `nano`: published towers, a new head, and sentences from captions, classes, boxes, masks and scenes."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from geoglot.core.config import Config, load_toml
+from geoglot.core.config import Config
 from geoglot.core.errors import ModelError
 from geoglot.core.parts import find
 from geoglot.data.augment import AugmentConfig, augment
@@ -23,14 +20,15 @@ from geoglot.data.build import clouds, duplicates, mixture
 from geoglot.data.build.mixture import Material
 from geoglot.encoders import minilm, resnet_v2
 from geoglot.evals import dual as figures
-from geoglot.losses.infonce import InfoNCEConfig, infonce
+from geoglot.losses.infonce import InfoNCEConfig, hits, infonce
 from geoglot.models import weights
 from geoglot.models.nano import Nano, NanoConfig, restore, save
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.cells import channels_last
 from geoglot.text import sentences, wordpiece
 from geoglot.text.words import WORDS
-from geoglot.train.loop import Group, TrainConfig, fit
+from geoglot.train.distribute import is_main, main_first
+from geoglot.train.loop import Group, Split, TrainConfig, fit
 
 LICENCE = "towers Apache-2.0; some of the training data is for research use: see the card"
 TEACHES = ("aid_rsicd", "ucm", "vhr10", "airport_obb", "ships", "dubai", "epfl_roads", "neon_trees")
@@ -48,6 +46,7 @@ class Recipe(Config):
     cloudy copies, that are taught beside the real pictures.
     """
 
+    recipe: Literal["nano"] = "nano"
     root: str = "../shared/data"
     cache: str = "runs/cache"
     start: str | None = None
@@ -185,13 +184,21 @@ def measure(model: Nano, materials: Mapping[str, Material]) -> dict[str, float]:
     return report
 
 
-def loss_of(recipe: Recipe, model: nn.Module, batch: tuple[ImageBatch, Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
+def embed(model: nn.Module, batch: tuple[ImageBatch, Tensor, Tensor]) -> tuple[Tensor, ...]:
+    """Give unit vectors of pictures and of sentences, and the logit scale."""
+    views, vectors, _ = batch
+    found: tuple[Tensor, ...] = model(views, vectors)
+    return found
+
+
+def compare(
+    recipe: Recipe, outputs: tuple[Tensor, ...], batch: tuple[ImageBatch, Tensor, Tensor]
+) -> tuple[Tensor, dict[str, float]]:
     """Give the objective of one batch, and what to log beside it."""
-    views, sentences, numbers = batch
-    image, text, scale = model(views, sentences)
+    image, text, scale = outputs
+    numbers = batch[2]
     value = infonce(image, text, scale, numbers, recipe.loss)
-    hits = ((image @ text.T).argmax(1) == torch.arange(len(image))).float().mean()
-    return value, {"hit": float(hits), "scale": float(scale.detach())}
+    return value, {"hit": float(hits(image, text, numbers, recipe.loss.negatives)), "scale": float(scale.detach())}
 
 
 def chances(material: Material, recipe: Recipe) -> NDArray[np.float64]:
@@ -213,22 +220,8 @@ def groups(model: Nano, recipe: Recipe) -> list[Group]:
 
 
 def run(recipe: Recipe, folder: Path) -> Nano:
-    """Train, resuming when ``folder`` holds a part of the same run, and give the finished model."""
-    root, cache = Path(recipe.root), Path(recipe.cache)
-    held = {name: mixture.sources(root, cache, [name], "val", CACHE_SIDE) for name in MEASURES}
-    tests = [mixture.sources(root, cache, [name], "test", CACHE_SIDE) for name in MEASURES]
-    everything = mixture.sources(root, cache, TEACHES, "train", CACHE_SIDE)
-    teach, dropped = without_overlap(everything, [*held.values(), *tests])
-    if recipe.scenes:
-        rendered = find("data.build", "rendered")
-        teach = mixture.join([teach, rendered.material(recipe.scenes, CACHE_SIDE, cache)])
-    if recipe.clouds:
-        known = find("data.sources", "aid_rsicd").CARD.classes
-        phrases = {name: sentences.article(texts[0]) for name, texts in known.items() if name not in COUNTLESS}
-        phrases |= {name: known[name][0] for name in COUNTLESS}
-        teach = mixture.join([teach, clouds.material(teach, recipe.clouds, phrases)])
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "dropped.txt").write_text("\n".join(dropped) + "\n", encoding="utf-8")
+    """Train, resuming when ``folder`` holds a part of the same run; write ``nano.safetensors`` there and give the model."""
+    teach, held = material(recipe, folder)
     model = published(recipe, teach.texts)
     if recipe.start is not None:
         go_on_from(model, Path(recipe.start))
@@ -238,26 +231,38 @@ def run(recipe: Recipe, folder: Path) -> Nano:
     fit(
         model,
         stream.batch,
-        lambda module, batch: loss_of(recipe, module, batch),
+        Split(embed, lambda outputs, batch: compare(recipe, outputs, batch)),
         groups(model, recipe),
         recipe.train,
         folder,
         recipe,
         lambda module: measure(model, held),
     )
+    if is_main():
+        save(model, folder / "nano.safetensors", LICENCE)
     return model.eval()
 
 
-def main() -> None:
-    """Train after a TOML file, write ``nano.safetensors`` and its tokenizer into the run folder, print the hash."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    given = parser.parse_args()
-    model = run(load_toml(Recipe, given.recipe, given.set), given.out)
-    print(save(model, given.out / "nano.safetensors", LICENCE))
+def material(recipe: Recipe, folder: Path) -> tuple[Material, dict[str, Material]]:
+    """Give what is taught, without what resembles held-out pictures, and the validation by source.
 
-
-if __name__ == "__main__":
-    main()
+    The ids of what was dropped are written into ``folder``.
+    """
+    root, cache = Path(recipe.root), Path(recipe.cache)
+    with main_first():  # which decodes the pictures
+        held = {name: mixture.sources(root, cache, [name], "val", CACHE_SIDE) for name in MEASURES}
+        tests = [mixture.sources(root, cache, [name], "test", CACHE_SIDE) for name in MEASURES]
+        everything = mixture.sources(root, cache, TEACHES, "train", CACHE_SIDE)
+    teach, dropped = without_overlap(everything, [*held.values(), *tests])
+    if recipe.scenes:
+        with main_first():
+            rendered = find("data.build", "rendered").material(recipe.scenes, CACHE_SIDE, cache)
+        teach = mixture.join([teach, rendered])
+    if recipe.clouds:
+        known = find("data.sources", "aid_rsicd").CARD.classes
+        phrases = {name: sentences.article(texts[0]) for name, texts in known.items() if name not in COUNTLESS}
+        phrases |= {name: known[name][0] for name in COUNTLESS}
+        teach = mixture.join([teach, clouds.material(teach, recipe.clouds, phrases)])
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dropped.txt").write_text("\n".join(dropped) + "\n", encoding="utf-8")
+    return teach, held
