@@ -23,8 +23,8 @@ from geoglot import models
 from geoglot.core.parts import find
 from geoglot.data.build import mixture
 from geoglot.data.sample import Split
-from geoglot.evals import dual as figures
-from geoglot.evals.held_out import SETS, SIDE, SYNONYMS, untaught
+from geoglot.evals.features import SETS, SIDE, vectors
+from geoglot.evals.held_out import SYNONYMS, untaught
 from geoglot.nn.heads import fit_linear
 from geoglot.tasks.classify import prompts
 from geoglot.tasks.classify.scores import Calibration, write
@@ -54,14 +54,6 @@ class Labelled:
                 place = np.full(len(self.texts), -1, dtype=np.int64)
                 place[chosen] = np.arange(len(chosen))
                 yield self.images @ self.texts[chosen].T, self.texts[chosen], place[self.truth]
-
-
-def vectors(model: Any, root: Path, cache: Path, key: str, split: Split, rows: int | None = None) -> tuple[Floats, list[str]]:
-    """Vectors (N, D) and labels (N,) of a split, or of `rows` random pictures of it."""
-    material = mixture.sources(root, cache, [key], split, SIDE)
-    if rows is not None:
-        material = material.take(np.sort(np.random.default_rng(0).choice(len(material), rows, replace=False)).tolist())
-    return figures.picture_vectors(model.image, material.pixels, model.spec.size), list(material.label)
 
 
 def sets(model: Any, root: Path, cache: Path, split: Split) -> dict[str, Labelled]:
@@ -134,7 +126,8 @@ def report(made: Calibration, part: Labelled) -> dict[str, float]:
 def measure(name: str, root: Path, cache: Path, device: str = "auto") -> Calibration:
     """Calibrate a model; what was measured is in the result."""
     model = models.load(name, device)
-    bank = np.concatenate([vectors(model, root, cache, key, "train", BANK // len(SETS))[0] for key in SETS])
+    rng = np.random.default_rng(0)
+    bank = np.concatenate([rng.permutation(vectors(model, root, cache, key, "train")[0])[: BANK // len(SETS)] for key in SETS])
     data = sets(model, root, cache, "val")
     start = Calibration(model.spec.hash, fit_temperature(data), bank)
     made = fit(start, data)

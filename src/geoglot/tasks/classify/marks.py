@@ -141,22 +141,20 @@ def examples(marks: Sequence[Mark], sources: Sequence[Source], how: Run, progres
 
 
 def _plans(marks: Sequence[Mark], sources: Sequence[Source], how: Run, skipped: list[tuple[str, str]]) -> list[_Plan]:
-    plans, bare = [], []
+    plans: list[_Plan] = []
     for source in sources:
         try:
             ready = source.open({})
             assert ready is not None
             with ready.scene as scene:
                 tiling = how.plan(scene)
-                mine = [mark for mark in marks if _about(mark, scene)]
-                if scene.grid is None:
-                    bare.append(scene.id)
-                    if any(mark.scene is None for mark in mine) and len(sources) > 1:
-                        mine = [mark for mark in mine if mark.scene is not None]
-                places = [_Place(mark, window) for mark in mine for window in windows(mark.shape, scene, tiling)]
         except GeoglotError as error:
             skipped.append((source.id, str(error)))
             continue
+        mine = [mark for mark in marks if _about(mark, scene)]
+        if scene.grid is None and len(sources) > 1:  # pixels of which one?
+            mine = [mark for mark in mine if mark.scene is not None]
+        places = [_Place(mark, window) for mark in mine for window in windows(mark.shape, scene, tiling)]
         twice: dict[Window, Mark] = {}
         for place in places:
             other = twice.setdefault(place.window, place.mark)

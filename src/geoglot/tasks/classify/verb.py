@@ -67,6 +67,8 @@ def classify(
     """
     _check_request(labels, few_shot, head, save, none, per, batch)
     classes = None if labels is None else words.read_labels(labels)
+    if few_shot is None and none is False and classes is not None:
+        _check_count(classes)
     shots = FewShot(few_shot) if isinstance(few_shot, str | Path) else few_shot
     marks = None if shots is None else marking.read_marks(shots.marks, shots.key)
     templates = words.check(templates)
@@ -124,12 +126,17 @@ def _check_request(labels: Any, few_shot: Any, head: Any, save: Any, none: bool 
         raise InputError(f"{words.NONE!r} goes with labels in words; for a head, mark examples of everything else as a class.")
 
 
+def _check_count(classes: words.Classes) -> None:
+    if len(classes) == 1:
+        raise InputError(f"There is nothing to tell {next(iter(classes))!r} from: name another class, or use --none.")
+
+
 def _by_words(model: Any, encoder: TileEncoder, said: _Words, none: bool | None) -> _Rule:
     assert said.classes is not None
     chosen = scores.calibration(encoder.spec, said.calibration)
     with_none = scores.check_none(none, chosen, encoder.spec)
-    if len(said.classes) == 1 and not with_none:
-        raise InputError(f"There is nothing to tell {next(iter(said.classes))!r} from: name another class, or use --none.")
+    if not with_none:
+        _check_count(said.classes)
     known = prompts.encode(model, said.classes, said.templates)
     names = (*known.names, words.NONE) if with_none else known.names
     return _Rule(names, lambda vectors: chosen.scores(known.cosines(vectors), known.vectors, with_none))
