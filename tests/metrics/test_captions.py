@@ -134,7 +134,7 @@ def test_meteor_runs() -> None:
 
 # Each with the words that Java's program gave.
 WORDS = {
-    "many planes are parked next to a long building in an airport .": "many planes are parked next to a long building in an airport",
+    "many planes , parked next to a building .": "many planes parked next to a building",
     "Don't walk; it's John's. They can't, won't or cannot.": "do n't walk it 's john 's they ca n't wo n't or can not",
     "A 3.5 m (10 ft) wide road, 50% paved!": "a 3.5 m -lrb- 10 ft -rrb- wide road 50 % paved",
     "two-storey houses and/or sheds": "two-storey houses and/or sheds",

@@ -38,9 +38,10 @@ def likeness(texts: Sequence[Sequence[str]], gallery: Sequence[str]) -> NDArray[
     rare = np.zeros(len(table), np.float32)
     for bag in bags:
         rare[[table[word] for word in bag]] += 1
-    rare = np.log(len(gallery) / np.maximum(rare, 1)) + 1e-3
+    rare = (np.log(len(gallery) / np.maximum(rare, 1)) + 1e-3).astype(np.float32)
     queries = [Counter(word for text in group for word in words(text) if word in table) for group in texts]
-    return _unit(queries, table, rare) @ _unit(bags, table, rare).T
+    alike: NDArray[np.float32] = _unit(queries, table, rare) @ _unit(bags, table, rare).T
+    return alike
 
 
 def _unit(bags: Sequence[Counter[str]], table: dict[str, int], rare: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -49,4 +50,5 @@ def _unit(bags: Sequence[Counter[str]], table: dict[str, int], rare: NDArray[np.
         for word, count in bag.items():
             found[row, table[word]] = count
     found *= rare
-    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
+    unit: NDArray[np.float32] = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
+    return unit

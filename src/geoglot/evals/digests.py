@@ -18,7 +18,7 @@ from geoglot.data.sample import Sample
 from geoglot.evals.material import Skipped, pictures
 from geoglot.models import cache as features
 
-SIDE = 64
+SIDE = 32  # the least that hashes take
 THUMB = 8
 
 

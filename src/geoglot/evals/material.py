@@ -68,8 +68,9 @@ def prepared(sample: Sample, prepare: Prepare, size: int) -> NDArray[np.uint8]:
     """Give the first picture of a sample as (size, size, 3). Raises NotFoundError and RasterError."""
     image = Image.fromarray(sample.pictures[0].read())
     width, height = image.size
-    wide, high = (min(image.size),) * 2 if prepare.fit == "centre" else image.size
-    wide, high = wide * prepare.crop, high * prepare.crop
+    short = min(width, height)
+    wide = prepare.crop * (short if prepare.fit == "centre" else width)
+    high = prepare.crop * (short if prepare.fit == "centre" else height)
     left, top = (width - wide) / 2, (height - high) / 2
     box = (left, top, left + wide, top + high)
     return np.asarray(image.resize((size, size), FILTERS[prepare.resample], box=box))
@@ -97,7 +98,8 @@ def vectors(
     Known vectors come from the cache below ``root``. Raises InputError when not one picture can be read.
     """
     spec = model.spec
-    cache = FeatureCache(spec.hash, str(model.dtype), prepare.model_dump_json(), str(spec.size), root=root)
+    # the key is of the pixels as prepared, so that two ways to prepare them that come to the same share their vectors
+    cache = FeatureCache(spec.hash, str(model.dtype), "pictures in [0, 1]", root=root)
     kept: list[bytes] = []
     places: list[int] = []
     skipped: list[Skipped] = []

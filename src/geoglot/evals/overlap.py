@@ -46,7 +46,7 @@ def of(items: Sequence[Sample], record: Record | None, root: Path, cache: Path |
         try:
             left_out = set(taught.left_out)
             rows = find("data.sources", name).rows(root, taught.split)
-            teach = [sample for sample in rows if sample.id not in left_out and sample.label not in taught.unseen]
+            teach = [s for s in rows if s.id.split("@")[0] not in left_out and s.label not in taught.unseen]
         except GeoglotError:
             missing.append(f"{name} (not below the data root)")
             continue

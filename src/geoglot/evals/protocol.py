@@ -7,11 +7,14 @@ import hashlib
 import itertools
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from geoglot.core.config import Config, load_toml
-from geoglot.core.errors import ConfigError, NotFoundError
+from geoglot.core.errors import ConfigError, InputError, NotFoundError
 from geoglot.core.parts import find, names
 from geoglot.data.sample import Card
 from geoglot.metrics.recall import Gallery
@@ -62,7 +65,7 @@ class Protocol(Config):
     prepare: Prepare = Prepare()
     templates: tuple[str, ...] = ()
     naming: Literal["card", "plain"] = "card"
-    words: dict[str, str] = {}
+    words: Mapping[str, str] = Field(default_factory=dict)
     among: Literal["all", "unseen"] = "all"
     scale: float = 100.0
     text: Text = Text()
@@ -136,6 +139,8 @@ def load(name: str, split: str | None = None, limit: int | None = None) -> Proto
     given += [f'split="{split}"'] if split else []
     given += [f"limit={limit}"] if limit else []
     made = load_toml(Protocol, file, given)
+    if split and made.last_fifth:
+        raise InputError(f"Protocol {name} makes its own choice of items: leave --split out.")
     if made.kind not in names("evals.kinds"):
         raise ConfigError(f"Protocol {name}: there is no kind {made.kind!r}; kinds are {', '.join(names('evals.kinds'))}.")
     bad = [text for text in made.prompts() if "{}" not in text]

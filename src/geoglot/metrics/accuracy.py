@@ -53,5 +53,5 @@ class Accuracy:
         return {int(i): (float(100 * share[i]), int(size[i])) for i in np.flatnonzero(size)}
 
     def _by_class(self, weight: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        size = np.bincount(self.truth, weight)
+        size = np.bincount(self.truth, weight).astype(np.float64)
         return np.bincount(self.truth, weight * (self.place == 0)) / np.where(size > 0, size, 1), size

@@ -64,7 +64,7 @@ def _clipped(corpus: Corpus, size: int) -> NDArray[np.float64]:
     met = wanted[at] == given
     most = np.zeros(len(wanted), np.int64)
     np.maximum.at(most, at[met], grams.count[theirs[met]])
-    return np.bincount(picture, np.minimum(most, grams.count[mine]), len(corpus.answer))
+    return np.bincount(picture, np.minimum(most, grams.count[mine]), len(corpus.answer)).astype(np.float64)
 
 
 def _closest(corpus: Corpus) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Features of frozen models on disk, by model hash, number format, preprocessing and pixels.
+"""Features of frozen models on disk, by model hash, number format and the pixels as they were prepared for it.
 
 A shard is written whole under another name and then renamed, so that a kill leaves no half of one; what cannot be read is
 dropped and computed anew. The folder stays below a size: shards that were not used for longest go first.
@@ -32,7 +32,7 @@ def key_of(pixels: NDArray[np.uint8]) -> bytes:
 
 
 class FeatureCache:
-    """Vectors of one model seen through one preprocessing; ``of`` names both in any words that fix them."""
+    """Vectors of one model; ``of`` are words that fix it: hash, number format, and what is done after the pixels are keyed."""
 
     def __init__(self, *of: str, root: Path | None = None, limit: int = LIMIT) -> None:
         self.root = folder() if root is None else root

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from geoglot.core.config import Config, dump_toml, load_toml
+from geoglot.core.parts import find, names
 from geoglot.models import files
 
 SUFFIX = ".training.toml"
@@ -32,6 +33,15 @@ class Record(Config):
     model: str
     sources: dict[str, Taught]
     other: tuple[str, ...] = ()
+
+    def taught_words(self) -> set[str]:
+        """Phrases of the classes that were taught, of all sources that are known here, in small letters."""
+        found: set[str] = set()
+        for name, taught in self.sources.items():
+            if name in names("data.sources"):
+                classes = find("data.sources", name).CARD.classes
+                found |= {phrase.lower() for label in classes if label not in taught.unseen for phrase in classes[label]}
+        return found
 
 
 def of(name: str | Path) -> Record | None:

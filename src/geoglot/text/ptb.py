@@ -16,9 +16,11 @@ BRACKETS = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-"
 PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-", "\n": " "})
 TOKEN = re.compile(
     r"""
-    (?P<short> \b (?: (?: [a-z]\. )+ | (?:mr|mrs|ms|dr|st|vs|etc|fig|inc|co|corp|jr|sr|prof|ltd|mt|ft)\. ) (?! \w ) | fig\.(?=\d) | no\.(?=\s*\d) )
+    (?P<short> \b (?: (?: [a-z]\. )+ | (?:mr|mrs|ms|dr|st|vs|etc|fig|inc|co|corp|jr|sr|prof|ltd|mt|ft)\. ) (?! \w )
+      | fig\.(?=\d) | no\.(?=\s*\d) )
   | (?P<fraction> \d+/\d+ )
-  | (?P<number> (?: (?<! \S ) [+-] )? \d+ (?: [.,:] \d+ )* (?: (?:st|nd|rd|th) \b )? (?! [-_/]? [^\W_] ) | (?<! \w ) \.\d+ )
+  | (?P<number> (?: (?<! \S ) [+-] )? \d+ (?: [.,:] \d+ )* (?: (?:st|nd|rd|th) \b )? (?! [-_/]? [^\W_] )
+      | (?<! \w ) \.\d+ )
   | (?P<not> [a-z]+? (?= n't\b ) | n't\b )
   | (?P<joined> \b (?: can (?=not\b) | gon (?=na\b) | wan (?=na\b) | got (?=ta\b) | gim (?=me\b) | lem (?=me\b) ) )
   | (?P<ending> ' (?: s|m|d|re|ve|ll|\d\ds ) \b )
