@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 
 from geoglot import models
 from geoglot.core.parts import find
-from geoglot.data.build import mixture
 from geoglot.data.sample import Split
-from geoglot.evals.features import SETS, SIDE, vectors
-from geoglot.evals.held_out import SYNONYMS, untaught
+from geoglot.evals import protocol
+from geoglot.evals.features import SETS, vectors
 from geoglot.nn import folds
 from geoglot.tasks.classify import prompts
 from geoglot.tasks.classify.scores import calibration
@@ -66,7 +65,9 @@ def tasks(model: Any, root: Path, cache: Path, pool: Split, split: Split) -> dic
         pair = vectors(model, root, cache, key, pool), vectors(model, root, cache, key, split)
         made[key] = Task(dict(find("data.sources", key).CARD.classes), *pair)
         if key == "aid_rsicd":
-            other = untaught(SYNONYMS, mixture.sources(root, cache, [key], "train", SIDE).texts)
+            other: dict[str, tuple[str, ...]] = {
+                label: (words,) for label, words in protocol.load("aid-untaught").called().items()
+            }
             made[f"{key} by untaught words"] = Task(other, *(_only(part, other) for part in pair))
     return made
 

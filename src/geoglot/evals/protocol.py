@@ -50,7 +50,8 @@ class Protocol(Config):
     used, their unit vectors averaged. A class is called by ``words`` where it is there, else as ``naming`` says: by the
     first phrase of the source's card, or by its own name in small letters (`BareLand`: "bare land"). ``among`` keeps only
     classes that the model was not taught by its training record; ``last_fifth`` takes the last fifth of each class by
-    sorted name out of the whole split.
+    sorted name out of the whole split. ``scale`` turns cosines into probabilities for calibration; a head on frozen features is
+    fitted to ``shots`` examples a class (all where there are none), ``draws`` times, with a penalty ``l2``.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Protocol(Config):
     gallery: Gallery = "distinct"
     shots: tuple[int, ...] = ()
     draws: int = 5
+    l2: float = 1e-4
 
     def card(self) -> Card:
         """The source's card. Raises NotFoundError."""

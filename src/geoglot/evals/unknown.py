@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 
 from geoglot import models
 from geoglot.core.parts import find
-from geoglot.data.build import mixture
 from geoglot.data.sample import Split
-from geoglot.evals.features import SETS, SIDE, vectors
-from geoglot.evals.held_out import SYNONYMS, untaught
+from geoglot.evals import protocol
+from geoglot.evals.features import SETS, vectors
 from geoglot.nn.heads import fit_linear
 from geoglot.tasks.classify import prompts
 from geoglot.tasks.classify.scores import Calibration, write
@@ -63,7 +62,9 @@ def sets(model: Any, root: Path, cache: Path, split: Split) -> dict[str, Labelle
         images, labels = vectors(model, root, cache, key, split)
         made[key] = _labelled(model, find("data.sources", key).CARD.classes, images, labels)
         if key == "aid_rsicd":
-            other = untaught(SYNONYMS, mixture.sources(root, cache, [key], "train", SIDE).texts)
+            other: dict[str, tuple[str, ...]] = {
+                label: (words,) for label, words in protocol.load("aid-untaught").called().items()
+            }
             rows = [i for i, label in enumerate(labels) if label in other]
             made["aid_rsicd by untaught words"] = _labelled(model, other, images[rows], [labels[i] for i in rows])
     return made

@@ -13,8 +13,6 @@ from geoglot.evals.job import Floats, Job, Mistake, Outcome
 from geoglot.evals.kinds.classes import confusions, trivial
 from geoglot.nn.heads import fit_linear
 
-L2 = 1e-4
-
 
 class Draws:
     """Mean accuracy over draws, in per cent, for each number of examples; the headline is that of the largest number."""
@@ -47,14 +45,14 @@ def run(job: Job) -> Outcome:
         rows = []
         for draw in range(job.rules.draws if shots else 1):
             chosen = drawn(y, shots, draw) if shots else np.arange(len(y))
-            answer = _answers(vectors[chosen], y[chosen], x, len(names))
+            answer = _answers(vectors[chosen], y[chosen], x, len(names), job.rules.l2)
             rows.append(answer == truth)
         right[name] = np.array(rows)
         spread[name] = 100 * float(right[name].mean(1).std(ddof=1)) if len(rows) > 1 else 0.0
     wrong = [Mistake(places[i], names[truth[i]], names[answer[i]], 0.0) for i in np.flatnonzero(answer != truth)]
     details = {
         "standard deviation over draws": spread,
-        "l2": L2,
+        "l2": job.rules.l2,
         "taught": len(y),
         "confusions": confusions(truth, answer, names),
     }
@@ -69,6 +67,6 @@ def drawn(y: NDArray[np.int64], shots: int, draw: int) -> NDArray[np.int64]:
     return np.sort(np.concatenate(found))
 
 
-def _answers(x: Floats, y: NDArray[np.int64], held: Floats, classes: int) -> NDArray[np.int64]:
-    answer: NDArray[np.int64] = fit_linear(x, y, classes, L2).logits(held).argmax(1)
+def _answers(x: Floats, y: NDArray[np.int64], held: Floats, classes: int, l2: float) -> NDArray[np.int64]:
+    answer: NDArray[np.int64] = fit_linear(x, y, classes, l2).logits(held).argmax(1)
     return answer
