@@ -9,9 +9,10 @@ from geoglot.archive import Archive, Plan, plan
 from geoglot.archive import index as _index
 from geoglot.archive.sources import Sources
 from geoglot.core.protocols import Dual
+from geoglot.tasks.classify import Labels, classify
 from geoglot.tasks.retrieve import retrieve
 
-__all__ = ["Archive", "Plan", "index", "load", "plan", "retrieve"]
+__all__ = ["Archive", "Labels", "Plan", "classify", "index", "load", "plan", "retrieve"]
 
 
 def load(name: str | Path, device: str = "auto", dtype: str = "auto", activation: str | None = None) -> Dual:

@@ -16,7 +16,6 @@ from geoglot.core.config import dump_toml, load_toml
 from geoglot.core.errors import ModelError
 from geoglot.data.augment import AugmentConfig
 from geoglot.data.build.mixture import Material
-from geoglot.evals import held_out
 from geoglot.models.nano import save
 from geoglot.train.loop import Split, TrainConfig, fit
 from geoglot.zoo import nano
@@ -117,8 +116,3 @@ def test_go_on_from_takes_the_trained_parts(tmp_path: Path) -> None:
 def _without_gate(model: nano.Nano) -> nano.Nano:
     del model.head.gate
     return model
-
-
-def test_synonyms_that_were_taught_are_left_out() -> None:
-    found = held_out.untaught({"A": "big lake", "B": "lagoon"}, ["a big lake .", "a pond"])
-    assert found == {"B": ("lagoon",)}

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time as clock
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +17,9 @@ from geoglot.archive.sources import Source, Sources, check_size, listed, recorde
 from geoglot.archive.store import Store, Tables, Writer
 from geoglot.archive.tiling import Options, tiling
 from geoglot.core.errors import ArchiveError, GeoglotError, InputError, ModelMismatchError, RasterError
-from geoglot.core.progress import Progress, track
+from geoglot.core.progress import track
 from geoglot.core.protocols import ModelSpec, Scorer
 
-MAX_READERS = 4
 _ROW_BYTES = 180  # of a stored tile beside its vector, compressed: measured
 
 
@@ -79,13 +75,13 @@ def index(
         writer = Writer(store, encoder.spec, options)
         tables, wanted = _generation(writer, encoder.spec, options, re_embed, wanted)
         run = Ingest(writer, tables, encoder, batch, cloud, max_cloud)
-        reader = Reader(wanted, run.prepare, workers or min(MAX_READERS, os.cpu_count() or 1))
-        with _progress(progress) as shown:
+        reader = Reader(wanted, run.prepare, workers)
+        with track(None, "index", quiet=not progress) as shown:
             run.run(reader, wanted, shown)
         ledger = run.ledger
         usable = len(ledger.added) + len(ledger.replaced) + ledger.unchanged
         if ledger.skipped and not usable:
-            raise RasterError(_nothing(ledger.skipped))
+            raise RasterError(nothing(ledger.skipped))
         if writer.state.next is not None and tables.generation.number == writer.state.next.number:
             writer.switch()
         tables.tidy()
@@ -137,19 +133,11 @@ def check_model(mine: ModelSpec, other: ModelSpec, advice: str) -> None:
         )
 
 
-def _nothing(skipped: list[tuple[str, str]]) -> str:
+def nothing(skipped: Sequence[tuple[str, str]]) -> str:
+    """Say that no source was of use, with the first reasons."""
     first = "; ".join(f"{source}: {reason}" for source, reason in skipped[:3])
     more = f" (and {len(skipped) - 3} more)" if len(skipped) > 3 else ""
     return f"None of {len(skipped)} sources could be taken in. {first}{more}"
-
-
-@contextmanager
-def _progress(shown: bool) -> Iterator[Progress]:
-    if shown:
-        with track(None, "index") as progress:
-            yield progress
-    else:
-        yield Progress(None, "index", "tiles", sys.stderr, float("inf"))
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from geoglot.archive.pipeline import End, Job, Piece, Reader
+from geoglot.archive.pipeline import End, Job, Piece, Reader, Tray
 from geoglot.archive.rows import Tiles, run_of, scene_row, tile_batch
 from geoglot.archive.sources import Prepared, Source, check_size
 from geoglot.archive.store import Tables, Writer
-from geoglot.archive.tiling import cut, tiling
+from geoglot.archive.tiling import tiling
 from geoglot.core.progress import Progress
 from geoglot.core.protocols import Scorer, TileEncoder
 
@@ -63,11 +63,7 @@ class Ingest:
     ) -> None:
         self._writer, self._tables, self._encoder = writer, tables, encoder
         self._cloud, self._max_cloud = cloud, max_cloud
-        size = encoder.spec.size
-        self._pixels = np.zeros((batch, 3, size, size), dtype=np.float32)
-        self._seen = np.zeros((batch, size, size), dtype=np.bool_)
-        self._gsd = np.zeros(batch, dtype=np.float32)
-        self._waiting: list[tuple[Job, tuple[int, int, int, int], float]] = []
+        self._tray = Tray(batch, encoder.spec.size)
         self._rows: dict[int, tuple[Job, Tiles]] = {}
         self._ended: list[Job] = []
         self._count, self._flushed = 0, time.monotonic()
@@ -94,7 +90,7 @@ class Ingest:
 
     def run(self, reader: Reader[Source], sources: Sequence[Source], progress: Progress) -> None:
         """Take in everything that the reader gives; the last commit is made, the leftovers are swept."""
-        estimate = _Estimate(sources, progress)
+        estimate = Estimate(sources, progress)
         with closing(iter(reader)) as items:  # an error here must stop the threads that read
             for item in items:
                 if isinstance(item, Piece):
@@ -117,23 +113,17 @@ class Ingest:
         for window, place in zip(piece.chunk.tiles, piece.chunk.places, strict=True):
             if window[:2] in job.done:
                 continue
-            at = len(self._waiting)
-            valid = cut(piece.picture, piece.valid, place, self._pixels[at], self._seen[at])
-            if valid == 0.0:
+            if not self._tray.put(piece, window, place):
                 job.empty += 1
-                continue
-            self._gsd[at] = np.nan if job.scene.gsd is None else job.scene.gsd / job.tiling.scale
-            self._waiting.append((job, window, valid))
-            job.inflight += 1
-            if len(self._waiting) == len(self._pixels):
+            elif self._tray.full:
                 self._encode()
 
     def _encode(self) -> None:
         """Encode what waits and put it among the rows of its scenes."""
-        n = len(self._waiting)
+        n = len(self._tray.waiting)
         if n == 0:
             return
-        pixels, seen, gsd = self._pixels[:n], self._seen[:n], self._gsd[:n]
+        pixels, seen, gsd = self._tray.arrays()
         clouds: list[float | None] = [None] * n
         kept = np.arange(n)
         if self._cloud is not None:
@@ -145,7 +135,7 @@ class Ingest:
             pixels, seen, gsd = pixels[kept], seen[kept], gsd[kept]
         vectors = self._encoder.encode(pixels, seen, gsd) if len(kept) else np.zeros((0, self._encoder.spec.dim), np.float32)
         place = {int(index): row for row, index in enumerate(kept)}
-        for index, (job, window, valid) in enumerate(self._waiting):
+        for index, (job, window, valid) in enumerate(self._tray.waiting):
             job.inflight -= 1
             if index not in place:
                 job.cloudy += 1
@@ -156,7 +146,7 @@ class Ingest:
             rows.cloud.append(clouds[index])
             rows.vectors.append(vectors[place[index]])
             self._count += 1
-        self._waiting.clear()
+        self._tray.waiting.clear()
 
     def _end(self, item: End) -> None:
         if item.error is not None and item.job is None:
@@ -229,7 +219,7 @@ class Ingest:
         self._writer.publish(self._tables, ())
 
 
-class _Estimate:
+class Estimate:
     """The number of tiles there will be: of opened scenes exactly, of the others by the size of their files."""
 
     def __init__(self, sources: Sequence[Source], progress: Progress) -> None:
@@ -239,11 +229,13 @@ class _Estimate:
         self._begun: set[int] = set()
 
     def began(self, job: Job) -> None:
+        """Count the tiles of a scene that is open now."""
         if job.run not in self._begun:
             self._begun.add(job.run)
             self._count(job.scene.id, len(job.tiling))
 
     def ended(self, item: End) -> None:
+        """Expect nothing more of a source."""
         if item.source in self._left:
             self._count(item.source, 0)
 

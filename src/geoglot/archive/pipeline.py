@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -12,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoglot.archive.rows import Asked
-from geoglot.archive.tiling import Chunk, Tiling
+from geoglot.archive.tiling import Chunk, Tiling, cut
 from geoglot.core.errors import GeoglotError
+from geoglot.geo.grid import Window
 from geoglot.geo.scene import Scene
 
 QUEUE_BYTES = 48 * 2**20
+MAX_READERS = 4
 S = TypeVar("S")
 
 
@@ -65,6 +68,37 @@ class End:
     error: str | None = None
 
 
+class Tray:
+    """A batch of tiles on its way to the encoder; `waiting` says of which job each is, its window and its valid fraction."""
+
+    def __init__(self, batch: int, size: int) -> None:
+        self._pixels = np.zeros((batch, 3, size, size), dtype=np.float32)
+        self._seen = np.zeros((batch, size, size), dtype=np.bool_)
+        self._gsd = np.zeros(batch, dtype=np.float32)
+        self.waiting: list[tuple[Job, Window, float]] = []
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another tile."""
+        return len(self.waiting) == len(self._pixels)
+
+    def put(self, piece: Piece, window: Window, place: Window) -> bool:
+        """Take in a tile of what was read; False, and nothing taken, where it holds no valid pixel."""
+        at, job = len(self.waiting), piece.job
+        valid = cut(piece.picture, piece.valid, place, self._pixels[at], self._seen[at])
+        if valid == 0.0:
+            return False
+        self._gsd[at] = np.nan if job.scene.gsd is None else job.scene.gsd / job.tiling.scale
+        self.waiting.append((job, window, valid))
+        job.inflight += 1
+        return True
+
+    def arrays(self) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
+        """Tiles (B, 3, S, S), validity (B, S, S) and metres a pixel (B,) of what waits."""
+        n = len(self.waiting)
+        return self._pixels[:n], self._seen[:n], self._gsd[:n]
+
+
 class _Queue:
     """Pieces and ends in the order of arrival, bounded by bytes: `put` waits while more than `limit` bytes are held."""
 
@@ -101,13 +135,14 @@ class _Queue:
 
 
 class Reader(Generic[S]):
-    """Reads many sources in `workers` threads; iterate over it to get pieces, and one `End` a source.
+    """Reads many sources in `workers` threads (None: what suits the machine); iterate over it for pieces, and one `End` a source.
 
     `prepare` opens a source and says what to do with it, or None where there is nothing to do. Whatever goes wrong with
     a source is told in its `End`: one broken scene never stops the others.
     """
 
-    def __init__(self, sources: Iterable[S], prepare: Callable[[S], Job | None], workers: int) -> None:
+    def __init__(self, sources: Iterable[S], prepare: Callable[[S], Job | None], workers: int | None = None) -> None:
+        workers = workers or min(MAX_READERS, os.cpu_count() or 1)
         self._sources = iter(sources)
         self._prepare = prepare
         self._queue = _Queue(QUEUE_BYTES)

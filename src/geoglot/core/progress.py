@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 import time
@@ -63,10 +64,13 @@ class Progress:
 
 @contextmanager
 def track(
-    total: int | None, label: str, unit: str = "tiles", stream: TextIO | None = None, every: float = 5.0
+    total: int | None, label: str, unit: str = "tiles", stream: TextIO | None = None, every: float = 5.0, quiet: bool = False
 ) -> Iterator[Progress]:
-    """Report progress on `stream` (stderr) while the block runs; without a terminal a line every `every` seconds."""
-    progress = Progress(total, label, unit, stream or sys.stderr, every)
+    """Report progress on `stream` (stderr) while the block runs; without a terminal a line every `every` seconds.
+
+    With `quiet` nothing is written, on a terminal neither.
+    """
+    progress = Progress(total, label, unit, io.StringIO() if quiet else stream or sys.stderr, every)
     try:
         yield progress
     finally:

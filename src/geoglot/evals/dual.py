@@ -1,9 +1,8 @@
-"""Figures of an image-text model on pictures that are already decoded: caption retrieval and classes by name."""
+"""Quick figures on pictures that are already decoded, for choosing while training; what is reported comes from protocols."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,6 @@ from torch import Tensor
 from geoglot.data.augment import plain
 from geoglot.data.build.mixture import Material
 from geoglot.metrics.accuracy import Accuracy
-from geoglot.metrics.bootstrap import interval
 from geoglot.metrics.recall import MeanRecall
 from geoglot.nn.batch import ImageBatch
 
@@ -51,16 +49,3 @@ def prompted(images: NDArray[np.float32], labels: Sequence[str], classes: Mappin
     metric = Accuracy()
     metric.add((images @ texts.T).argmax(1), np.array([index[label] for label in labels]))
     return metric
-
-
-def with_interval(metric: Any, key: str, count: int) -> dict[str, float]:
-    """Give all figures of a metric, and the bootstrap 95 % interval of one of them, beside n."""
-    low, high = interval(lambda weight: metric.result(weight)[key], count)
-    found = {name: round(value, 2) for name, value in metric.result().items()}
-    return found | {"low": round(low, 2), "high": round(high, 2), "n": count}
-
-
-def baselines(labels: Sequence[str], classes: int) -> dict[str, float]:
-    """Accuracy in per cent of guessing evenly and of always naming the commonest class."""
-    _, counts = np.unique(np.asarray(labels), return_counts=True)
-    return {"chance": round(100 / classes, 2), "majority": round(100 * float(counts.max()) / len(labels), 2)}

@@ -167,14 +167,44 @@ def _column(values: list[Any]) -> Any:
 
 def read_area(path: str | Path) -> BaseGeometry:
     """The union of the polygons of a GeoJSON file, in longitude and latitude, cut at the antimeridian."""
+    return area(_read_json(path), str(path))
+
+
+def _read_json(path: str | Path) -> Any:
     file = Path(path)
     if not file.exists():
         raise NotFoundError(f"There is no file {file}.")
     try:
-        made = json.loads(file.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
         raise InputError(f"{file} is not GeoJSON: {error}. Convert it to GeoJSON first, for example with ogr2ogr.") from None
-    return area(made, str(file))
+
+
+def read_features(path: str | Path) -> list[tuple[BaseGeometry, dict[str, Any]]]:
+    """Geometries and properties of a GeoJSON file; features without a geometry are left out.
+
+    Raises `NotFoundError`, and `InputError` for what is no feature collection, a broken geometry, or another coordinate
+    reference system than the longitude and latitude of RFC 7946 where the file names one.
+    """
+    made = _read_json(path)
+    if isinstance(made, dict) and made.get("type") == "Feature":
+        made = {"type": "FeatureCollection", "features": [made]}
+    if not isinstance(made, dict) or not isinstance(made.get("features"), list):
+        raise InputError(f"{path} is no GeoJSON feature collection.")
+    named = str((made.get("crs") or {}).get("properties", {}).get("name", "CRS84"))
+    if not named.endswith(("CRS84", ":4326")):
+        raise InputError(f"{path} is in {named}; GeoJSON is in longitude and latitude: save it again in EPSG:4326.")
+    found = []
+    for number, feature in enumerate(made["features"], 1):
+        try:
+            if not feature.get("geometry"):
+                continue
+            shape = shapely.make_valid(shapely.from_geojson(json.dumps(feature["geometry"])))
+        except (TypeError, AttributeError, shapely.errors.ShapelyError) as error:
+            raise InputError(f"Feature {number} of {path} is damaged: {error}") from None
+        if not shape.is_empty:
+            found.append((shape, dict(feature.get("properties") or {})))
+    return found
 
 
 def area(made: Any, name: str = "the area") -> BaseGeometry:

@@ -1,0 +1,1 @@
+"""Kinds of protocols, one file each: `run(job)` gives an `Outcome`."""
