@@ -15,7 +15,7 @@ BANDS = ("red", "green", "blue", "nir")
 
 CLASSES = (
     "bare", "grass", "crops", "forest", "water", "road", "building", "tank", "ship", "airplane",
-    "paved", "runway", "sand", "pier", "vehicle",
+    "paved", "runway", "sand", "pier", "vehicle", "rail", "solar", "court", "orchard", "pool",
 )  # fmt: skip
 CLASS = {name: index for index, name in enumerate(CLASSES)}
 
@@ -57,9 +57,20 @@ MATERIALS = (
     Material("yard", "paved", (136, 131, 122, 132), 0.06, 0.09),
     Material("shrub", "bare", (132, 116, 88, 140), 0.12, 0.12),
     Material("runway_paint", "runway", (218, 217, 212, 200), 0.03, 0.0),
+    Material("rail", "rail", (118, 106, 94, 108), 0.10, 0.05),
+    Material("panel", "solar", (42, 52, 78, 40), 0.04, 0.02),
+    Material("court", "court", (92, 122, 84, 120), 0.02, 0.03),
+    Material("fruit", "orchard", (62, 80, 48, 150), 0.14, 0.06),
+    Material("pool", "pool", (98, 176, 200, 30), 0.03, 0.0),
+    Material("rock", "bare", (166, 156, 140, 160), 0.10, 0.10),
     Material("road_paint", "road", (196, 194, 186, 180), 0.03, 0.0),
 )
-GREEN = frozenset({"grass", "crop", "forest", "tree", "garden"})  # what turns yellow where it is dry
+GREEN = frozenset({"grass", "crop", "forest", "tree", "garden", "fruit"})  # what turns yellow where it is dry
+PLANTS = (
+    "", "grass", "wheat", "maize", "rapeseed", "rice", "vegetables", "vineyard", "orchard", "meadow", "fallow",
+    "deciduous", "conifer",
+)  # fmt: skip
+PLANT = {name: index for index, name in enumerate(PLANTS)}  # what grows on a shape: its colour follows the season
 MATERIAL = {material.name: index for index, material in enumerate(MATERIALS)}
 
 

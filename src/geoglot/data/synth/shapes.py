@@ -40,6 +40,25 @@ def disc(x: float, y: float, radius: float, count: int = 0) -> Ring:
     return ring
 
 
+def lumps(rng: np.random.Generator, points: Ring, radius: ArrayLike, count: int = 8, rough: float = 0.12) -> NDArray[np.float64]:
+    """Return roundish outlines about points (N, 2) with radii (one or N), (N, count, 2)."""
+    n = len(points)
+    r = np.broadcast_to(np.asarray(radius, np.float64), n)[:, None] * (1.04 + rough * rng.uniform(-1, 1, (n, count)))
+    t = np.arange(count) * (2 * math.pi / count) + rng.uniform(0, 2 * math.pi, (n, 1))
+    return np.stack([np.cos(t) * r, np.sin(t) * r], -1) + points[:, None]
+
+
+def rects(x: ArrayLike, y: ArrayLike, length: ArrayLike, width: ArrayLike, angle: ArrayLike = 0.0) -> NDArray[np.float64]:
+    """Return rectangles (N, 4, 2) as `rect` does, from numbers or arrays of N."""
+    x, y, length, width, angle = np.broadcast_arrays(
+        *(np.atleast_1d(np.asarray(v, np.float64)) for v in (x, y, length, width, angle))
+    )
+    c, s = np.cos(angle) / 2, np.sin(angle) / 2
+    ax, ay, bx, by = length * c, length * s, -width * s, width * c
+    return np.stack([np.stack([x - ax - bx, y - ay - by], -1), np.stack([x + ax - bx, y + ay - by], -1),
+                     np.stack([x + ax + bx, y + ay + by], -1), np.stack([x - ax + bx, y - ay + by], -1)], 1)  # fmt: skip
+
+
 def blob(rng: np.random.Generator, x: float, y: float, radius: float, rough: float = 0.35, count: int = 96) -> Ring:
     """Return an irregular closed outline around x, y: a circle disturbed by a few harmonics."""
     t = np.arange(count) * (2 * math.pi / count)

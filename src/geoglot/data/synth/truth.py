@@ -59,7 +59,10 @@ class Truth:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A rendered scene: its raster, class numbers of each pixel (H, W) after `classes`, objects and areas of use."""
+    """A rendered scene: its raster, class numbers of each pixel (H, W) after `classes`, objects and areas of use.
+
+    plant (H, W): what grows on each pixel, a number of the legend's PLANTS.
+    """
 
     raster: Raster
     cover: NDArray[np.uint8]
@@ -67,6 +70,7 @@ class Rendered:
     zones: tuple[Labelled, ...]
     kind: str
     gsd: float
+    plant: NDArray[np.uint8]
     classes: tuple[str, ...] = CLASSES
 
     @cached_property

@@ -5,7 +5,9 @@ The drawing knows nothing of pixels, so the same place renders at any ground sam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -13,12 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from rasterio.crs import CRS
 
-from geoglot.data.synth.legend import GREEN, MATERIAL, MATERIALS
-from geoglot.data.synth.shapes import Ring
+from geoglot.data.synth.legend import GREEN, MATERIAL, MATERIALS, PLANT
+from geoglot.data.synth.shapes import Ring, ribbon
 from geoglot.geo.grid import Grid
 
 STRAW = np.array([1.22, 1.05, 0.78, 1.15])  # dry vegetation beside its own grey
 OCCUPANCY = 4.0  # metres a cell of the map that says what is taken
+FLAT, DOME, GABLE, HIP = range(4)  # how a shape's top is turned to the light
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,11 @@ class Stripes:
 
 @dataclass(frozen=True)
 class Drawing:
-    """All shapes in painting order, as flat arrays: shape i owns coords[starts[i]:starts[i + 1]].
+    """All shapes in painting order, as flat arrays: shape i owns coords[starts[i]:starts[i + 1]], counter-clockwise.
 
-    coords (M, 2) metres; colour (N, 4) counts; height metres; facing radians or NaN where flat; shift metres away
-    from the sun; size (N,) square metres; box (N, 4) x0, y0, x1, y1.
+    coords (M, 2) metres; colour (N, 4) counts; height metres above the ground; profile FLAT, DOME, GABLE or HIP about
+    middle (N, 2) and axis (radians, along the first edge), with side (N, 2) half its length and width; stripe: number
+    in the world's stripes; plant: number in the legend's PLANTS; size (N,) square metres; box (N, 4) x0, y0, x1, y1.
     """
 
     coords: NDArray[np.float64]
@@ -51,11 +55,41 @@ class Drawing:
     material: NDArray[np.uint8]
     colour: NDArray[np.float32]
     height: NDArray[np.float32]
-    facing: NDArray[np.float32]
-    shift: NDArray[np.float32]
-    stripe: NDArray[np.uint8]
+    profile: NDArray[np.uint8]
+    stripe: NDArray[np.uint16]
+    plant: NDArray[np.uint8]
+    middle: NDArray[np.float32]
+    side: NDArray[np.float32]
+    axis: NDArray[np.float32]
+    convex: NDArray[np.bool_]
     size: NDArray[np.float32]
     box: NDArray[np.float64]
+    _levels: dict[int, tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    @property
+    def tallest(self) -> float:
+        """Greatest height of a shape, metres."""
+        return float(self.height.max(initial=0))
+
+    def level(self, cell: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the shapes to draw at a cell size, and their boxes: those within one cell kept with a chance of their share.
+
+        Which ones stay depends on their number alone. The choice for an octave is remembered for the next call.
+        """
+        octave = math.floor(math.log2(cell))
+        if octave not in self._levels:
+            chance = np.arange(len(self.size), dtype=np.uint64) * np.uint64(2654435761) % np.uint64(2**32)
+            long = np.maximum(self.box[:, 2] - self.box[:, 0], self.box[:, 3] - self.box[:, 1])
+            limit = np.maximum(
+                long, np.sqrt(self.size / (chance.astype(np.float64) + 1) * 2.0**32)
+            )  # the largest cell it stays at
+            kept = np.flatnonzero(limit >= 2.0**octave)
+            self._levels[octave] = kept, self.box[kept], limit[kept]
+        kept, box, limit = self._levels[octave]
+        held = limit >= cell
+        return kept[held], box[held]
 
 
 @dataclass(frozen=True)
@@ -85,6 +119,20 @@ class World:
         return Grid(self.crs, Affine(gsd, 0, left, 0, -gsd, top), (height, width))
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """Shapes of one kind, as they were drawn: rings (N, K, 2), colour (N, 4), height (N,)."""
+
+    z: int
+    rings: NDArray[np.float64]
+    material: int
+    colour: NDArray[np.float64]
+    height: NDArray[np.float64]
+    profile: int
+    stripe: int
+    plant: int
+
+
 class Sketch:
     """Collects the shapes of a place while it is being made."""
 
@@ -101,33 +149,57 @@ class Sketch:
         self.water = base * tint * rng.uniform(0.8, 1.15)
         self.palette = np.zeros((1, 4))
         self.dryness = float(0.65 * rng.beta(1.2, 3.0))
-        self._rows: list[tuple[int, int, Ring, int, NDArray[np.float64], float, float, float, int]] = []
+        self._rows: list[_Batch] = []
         n = max(8, round(extent / OCCUPANCY))
         self._taken = Image.new("L", (n, n))
         self._wet = Image.new("L", (n, n))
         self._seen: dict[int, NDArray[np.uint8]] = {}  # copies of the two maps, until they are drawn on again
 
-    def add(
-        self, z: int, ring: Ring, material: str, colour: ArrayLike | None = None, *, tone: float = 1.0,
-        height: float = 0.0, facing: float = float("nan"), shift: float = 0.0, stripe: int = 0,
+    def add(self, z: int, ring: Ring, material: str, colour: ArrayLike | None = None, **how: Any) -> None:
+        """Draw a ring of a material at level z; the rest as in `many`."""
+        self.many(z, ring[None], material, colour, **how)
+
+    def many(
+        self, z: int, rings: NDArray[np.float64], material: str, colour: ArrayLike | None = None, *,
+        tone: ArrayLike = 1.0, height: ArrayLike = 0.0, profile: int = FLAT, stripe: int = 0, plant: str = "",
     ) -> None:  # fmt: skip
-        """Draw a ring of a material at level z; `tone` brightens its colour, `height` makes it cast a shadow."""
+        """Draw rings (N, K, 2) of a material at level z.
+
+        colour (4,) or (N, 4); `tone` (one or N) brightens it; `height` (one or N) metres above the ground makes it cast
+        a shadow; `profile` says how its top is turned to the light; `plant` what grows there.
+        """
+        if not len(rings):
+            return
         index = MATERIAL[material]
-        base = np.asarray(MATERIALS[index].colour if colour is None else colour, np.float64) * tone
+        base = np.asarray(MATERIALS[index].colour if colour is None else colour, np.float64)
+        base = np.broadcast_to(base, (len(rings), 4)) * np.broadcast_to(np.asarray(tone, np.float64), len(rings))[:, None]
         if material in GREEN:
-            base = base + self.dryness * (base[:3].mean() * STRAW - base)
-        self._rows.append((z, len(self._rows), ring, index, base, height, facing, shift, stripe))
+            base = base + self.dryness * (base[:, :3].mean(axis=1, keepdims=True) * STRAW - base)
+        tall = np.broadcast_to(np.asarray(height, np.float64), len(rings))
+        self._rows.append(_Batch(z, rings, index, base, tall, profile, stripe, PLANT[plant]))
+
+    def way(self, z: int, line: Ring, width: float | NDArray[np.float64], material: str, colour: ArrayLike | None = None,
+            **how: Any) -> None:  # fmt: skip
+        """Draw a line (N, 2) with a width as a chain of quadrilaterals: quick, and exact where it is narrow."""
+        outline = ribbon(line, width)
+        n = len(line)
+        a, b = outline[:n], outline[n:][::-1]
+        self.many(z, np.stack([a[:-1], a[1:], b[1:], b[:-1]], axis=1), material, colour, **how)
 
     def rows(self, angle: float, period: float, strength: float) -> int:
-        """Register a stripe pattern and return its number (at most 255 are kept apart)."""
-        if len(self.stripes) < 256:
+        """Register a stripe pattern and return its number."""
+        if len(self.stripes) < 1 << 16:
             self.stripes.append(Stripes(angle, period, strength))
             return len(self.stripes) - 1
-        return int(self.rng.integers(1, 256))
+        return int(self.rng.integers(1, 1 << 16))
 
     def thing(self, label: str, ring: Ring) -> None:
         """List a labelled object."""
         self.things.append(Thing(label, ring))
+
+    def each(self, label: str, rings: NDArray[np.float64]) -> None:
+        """List labelled objects, one a ring (N, K, 2)."""
+        self.things.extend(Thing(label, ring) for ring in rings)
 
     def zone(self, label: str, ring: Ring) -> None:
         """List an area with a use: "harbour", "airfield", "town" and so on."""
@@ -151,9 +223,9 @@ class Sketch:
         self.add(z, ring, "water", self.water)
         self._mark(self._wet, ring, 1)
 
-    def fill(self, z: int, ring: Ring, material: str, **how: float) -> None:
+    def fill(self, z: int, ring: Ring, material: str, **how: Any) -> None:
         """Draw land over water and remember it."""
-        self.add(z, ring, material, **how)  # type: ignore[arg-type]
+        self.add(z, ring, material, **how)
         self._mark(self._wet, ring, 0)
 
     def _look(self, image: Image.Image, points: ArrayLike) -> NDArray[np.bool_]:
@@ -189,17 +261,27 @@ class Sketch:
 
     def world(self, seed: int, kind: str, crs: CRS, origin: tuple[float, float]) -> World:
         """Close the sketch: sort the shapes into painting order and pack them."""
-        rows = sorted(self._rows, key=lambda r: (r[0], r[1]))
-        coords, starts, size, box = _pack([r[2] for r in rows])
+        rows = sorted(self._rows, key=lambda r: r.z)
+        counts = [len(r.rings) for r in rows]
+        corners = np.repeat([r.rings.shape[1] for r in rows], counts)
+        coords, starts, size, box, convex = _pack(np.concatenate([r.rings.reshape(-1, 2) for r in rows]), corners)
+        first = coords[starts[:-1]]
+        edge, other = coords[starts[:-1] + 1] - first, coords[starts[:-1] + 2] - coords[starts[:-1] + 1]
+        profile = np.repeat(np.array([r.profile for r in rows], np.uint8), counts)
+        radius = np.sqrt(size / math.pi)
+        side = np.stack([np.hypot(*edge.T) / 2, np.hypot(*other.T) / 2], 1)
         drawing = Drawing(
             coords, starts,
-            material=np.array([r[3] for r in rows], np.uint8),
-            colour=np.array([r[4] for r in rows], np.float32),
-            height=np.array([r[5] for r in rows], np.float32),
-            facing=np.array([r[6] for r in rows], np.float32),
-            shift=np.array([r[7] for r in rows], np.float32),
-            stripe=np.array([r[8] for r in rows], np.uint8),
-            size=size.astype(np.float32), box=box,
+            material=np.repeat(np.array([r.material for r in rows], np.uint8), counts),
+            colour=np.concatenate([r.colour for r in rows]).astype(np.float32),
+            height=np.concatenate([r.height for r in rows]).astype(np.float32),
+            profile=profile,
+            stripe=np.repeat(np.array([r.stripe for r in rows], np.uint16), counts),
+            plant=np.repeat(np.array([r.plant for r in rows], np.uint8), counts),
+            middle=((box[:, :2] + box[:, 2:]) / 2).astype(np.float32),
+            side=np.where((profile == DOME)[:, None], radius[:, None], side).astype(np.float32),
+            axis=np.arctan2(edge[:, 1], edge[:, 0]).astype(np.float32),
+            convex=convex, size=size.astype(np.float32), box=box,
         )  # fmt: skip
         return World(
             seed, kind, crs, origin, self.extent, drawing, tuple(self.things), tuple(self.zones),
@@ -207,10 +289,9 @@ class Sketch:
         )  # fmt: skip
 
 
-def _pack(rings: list[Ring]) -> tuple[Ring, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return all corners in one array, each ring counter-clockwise; where rings start; areas; boxes."""
-    counts = np.array([len(r) for r in rings])
-    p = np.concatenate(rings)
+def _pack(p: Ring, counts: NDArray[np.int64]
+          ) -> tuple[Ring, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:  # fmt: skip
+    """Return all corners (M, 2) with each ring counter-clockwise; where rings start; areas; boxes; which are convex."""
     ends = np.cumsum(counts)
     first = ends - counts
     after = np.arange(1, len(p) + 1)
@@ -222,4 +303,7 @@ def _pack(rings: list[Ring]) -> tuple[Ring, NDArray[np.int64], NDArray[np.float6
     mirrored = np.repeat(first + ends - 1, counts) - own
     p = p[np.where(clockwise, mirrored, own)]
     low, high = np.minimum.reduceat(p, first), np.maximum.reduceat(p, first)
-    return p, np.append(first, len(p)), np.abs(size), np.concatenate([low, high], axis=1)
+    step = p[after] - p
+    turn = step[:, 0] * step[after, 1] - step[:, 1] * step[after, 0]
+    convex = np.minimum.reduceat(turn, first) >= -1e-6 * np.abs(size)
+    return p, np.append(first, len(p)), np.abs(size), np.concatenate([low, high], axis=1), convex

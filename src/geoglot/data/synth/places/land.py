@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from geoglot.data.synth.shapes import Ring, blob, disc, inset, place, rect, resample, ribbon, smooth, split, wander
-from geoglot.data.synth.world import Sketch
+from geoglot.data.synth.shapes import Ring, blob, disc, inset, lumps, place, rect, resample, ribbon, smooth, split, wander
+from geoglot.data.synth.world import DOME, Sketch
 
 CROPS = {
     "green": ((74, 92, 58, 205), 4.0),
@@ -67,15 +68,17 @@ def hedge(s: Sketch, a: Ring, b: Ring) -> None:
     at = np.arange(gap / 2, length, gap)[:, None] / length
     points = a + (b - a) * at + s.rng.normal(size=(len(at), 2)) * 0.8
     kept = points[(s.rng.random(len(at)) < 0.75) & ~s.taken(points)]
-    for p, r in zip(kept.tolist(), s.rng.uniform(2.0, 4.6, len(kept)).tolist(), strict=True):
-        tree(s, p[0], p[1], r, z=6)
+    trees(s, kept, s.rng.uniform(2.0, 4.6, len(kept)), z=6)
 
 
-def tree(s: Sketch, x: float, y: float, radius: float, z: int = 45) -> None:
-    """Draw one tree with its shadow and a sunlit side."""
-    tone = float(np.exp(s.rng.normal() * 0.16))
-    s.add(z, disc(x, y, radius, 9), "tree", tone=0.86 * tone, height=radius * 1.9)
-    s.add(z, disc(x, y, radius * 0.7, 8), "tree", (70, 88, 56, 170), tone=tone, shift=-radius * 0.28)
+def trees(s: Sketch, points: ArrayLike, radius: ArrayLike, z: int = 45, plant: str = "deciduous",
+          material: str = "tree") -> None:  # fmt: skip
+    """Draw trees at points (N, 2), their crowns' radius in metres (one or N)."""
+    p = np.asarray(points, np.float64).reshape(-1, 2)
+    r = np.broadcast_to(np.asarray(radius, np.float64), len(p))
+    tone = np.exp(s.rng.normal(size=len(p)) * 0.16)
+    rings = lumps(s.rng, p, r)
+    s.many(z, rings, material, tone=tone, height=r * 1.9, profile=DOME, plant=plant)
 
 
 def pivots(s: Sketch, count: int) -> None:
@@ -104,8 +107,8 @@ def wood(s: Sketch, x: float, y: float, radius: float, tone: float = 1.0) -> Rin
     s.add(10, ring, "forest", tone=tone * float(np.exp(s.rng.normal() * 0.08)))
     edge, _ = resample(np.concatenate([ring, ring[:1]]), 9.0)
     edge = edge[~s.taken(edge)]
-    for p in edge[s.rng.random(len(edge)) < 0.8][:500]:
-        tree(s, float(p[0]), float(p[1]), float(s.rng.uniform(2.5, 5.0)), z=11)
+    edge = edge[s.rng.random(len(edge)) < 0.8][:500]
+    trees(s, edge, s.rng.uniform(2.5, 5.0, len(edge)), z=11)
     return ring
 
 
@@ -162,7 +165,7 @@ def river(s: Sketch, width: float = 60.0, banks: bool = True) -> Ring:
         for p, _ in zip(*resample(line, 14.0), strict=True):
             if rng.random() < 0.55:
                 q = p + rng.normal(size=2) * 3 + rng.choice([-1, 1]) * _normal(line, p) * (width * 0.62 + 8)
-                tree(s, float(q[0]), float(q[1]), float(rng.uniform(2.5, 5.5)), z=21)
+                trees(s, q, float(rng.uniform(2.5, 5.5)), z=21)
     s.flood(20, ribbon(line, widths))
     s.zone("river", ribbon(line, widths))
     return line

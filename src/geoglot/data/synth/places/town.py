@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from geoglot.data.synth.places.land import tree
+from geoglot.data.synth.places.land import trees
 from geoglot.data.synth.shapes import Ring, area, inset, place, rect, resample, ribbon, runs, unturned
-from geoglot.data.synth.world import Sketch
+from geoglot.data.synth.world import GABLE, Sketch
 
 ROOFS = np.array(
     [(150, 92, 74, 140), (132, 84, 70, 130), (120, 116, 112, 112), (96, 94, 94, 92), (168, 160, 150, 160),
@@ -29,11 +29,7 @@ def gable(s: Sketch, x: float, y: float, long: float, wide: float, angle: float,
           listed: bool = True) -> None:  # fmt: skip
     """Draw a house with a ridge along its length: two roof faces lit differently."""
     whole = rect(x, y, long, wide, angle)
-    s.add(50, whole, "roof", colour, height=height)
-    for side in (1, -1):
-        shift = side * wide / 4
-        half = rect(x - shift * math.sin(angle), y + shift * math.cos(angle), long, wide / 2, angle)
-        s.add(51, half, "roof", colour, facing=angle + side * math.pi / 2)
+    s.add(50, whole, "roof", colour, height=height, profile=GABLE)
     if listed:
         s.thing("house", whole)
 
@@ -84,8 +80,8 @@ def parking(s: Sketch, x: float, y: float, length: float, width: float, angle: f
 
 def street(s: Sketch, line: Ring, width: float = 8.0, cars: float = 0.25, z: int = 30) -> None:
     """Draw a paved road with verges and some cars."""
-    s.add(z, ribbon(line, width + 2.4), "asphalt", (138, 134, 124, 132))
-    s.add(z + 1, ribbon(line, width), "asphalt", tone=float(s.rng.normal(1.0, 0.05)))
+    s.way(z, line, width + 2.4, "asphalt", (138, 134, 124, 132))
+    s.way(z + 1, line, width, "asphalt", tone=float(s.rng.normal(1.0, 0.05)))
     s.reserve(ribbon(line, width + 4))
     if width < 6.5:
         return
@@ -137,7 +133,7 @@ def _plot(s: Sketch, ring: Ring, dense: float) -> None:
         s.add(35, rect(drive[0], drive[1], b * 0.24, 3.0, angle + math.pi / 2), "yard", tone=1.1)
     for _ in range(int(rng.poisson(3.2 * (1.25 - dense)))):
         t = (ring[0] + front * rng.uniform(0.1, 0.9) + back * rng.uniform(0.55, 0.98)).tolist()
-        tree(s, t[0], t[1], float(rng.uniform(1.6, 4.6)))
+        trees(s, t, float(rng.uniform(1.6, 4.6)))
     if rng.random() < 0.3:
         t = (ring[0] + front * rng.uniform(0.2, 0.8) + back * rng.uniform(0.8, 0.95)).tolist()
         s.add(50, rect(t[0], t[1], 3.5, 2.8, angle), "roof", (132, 122, 112, 118), height=2.2)
@@ -158,7 +154,7 @@ def _block(s: Sketch, ring: Ring, dense: float, works: float) -> None:
     if kind > 0.955:
         s.add(33, ring, "grass")
         for p in rng.dirichlet(np.ones(4), int(abs(area(ring)) / 130)) @ ring:
-            tree(s, float(p[0]), float(p[1]), float(rng.uniform(2.5, 5)))
+            trees(s, p, float(rng.uniform(2.5, 5)))
         return
     s.add(33, ring, "garden", (112, 110, 88, 140))
     left, right = (ring[0] + ring[3]) / 2, (ring[1] + ring[2]) / 2
@@ -258,4 +254,4 @@ def farmstead(s: Sketch, x: float, y: float) -> None:
         gable(s, float(p[0]), float(p[1]), long, wide, angle, roof, 6.0)
     for _ in range(9):
         p = place([(rng.uniform(-38, 38), rng.choice([-27, 27]))], x, y, angle)[0]
-        tree(s, float(p[0]), float(p[1]), float(rng.uniform(2.5, 5)))
+        trees(s, p, float(rng.uniform(2.5, 5)))

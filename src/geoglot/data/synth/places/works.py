@@ -165,10 +165,10 @@ def tank(s: Sketch, x: float, y: float, radius: float) -> None:
     if rng.random() < 0.45:
         sunk = float(rng.uniform(0.1, 0.4)) * radius
         s.add(51, disc(x, y, radius * 0.95), "tank", (110, 110, 108, 100), tone=tone)
-        s.add(52, disc(x, y, radius * 0.95 - sunk / 2), "tank", (196, 194, 186, 180), tone=tone, shift=sunk / 2)
+        s.add(52, disc(x, y, radius * 0.95 - sunk / 2), "tank", (196, 194, 186, 180), tone=tone)
     else:
         s.add(51, disc(x, y, radius * 0.93), "tank", tone=tone * 1.04)
-        s.add(52, disc(x, y, radius * 0.5), "tank", tone=tone * 1.09, shift=-radius * 0.25)
+        s.add(52, disc(x, y, radius * 0.5), "tank", tone=tone * 1.09)
         s.add(53, disc(x, y, max(0.8, radius * 0.06)), "tank", tone=tone * 0.75)
     s.thing("storage tank", disc(x, y, radius))
 
