@@ -63,13 +63,29 @@ MATERIALS = (
     Material("fruit", "orchard", (62, 80, 48, 150), 0.14, 0.06),
     Material("pool", "pool", (98, 176, 200, 30), 0.03, 0.0),
     Material("rock", "bare", (166, 156, 140, 160), 0.10, 0.10),
+    Material("needles", "forest", (36, 52, 42, 96), 0.05, 0.12),
+    Material("glass", "building", (196, 208, 208, 150), 0.03, 0.0),
     Material("road_paint", "road", (196, 194, 186, 180), 0.03, 0.0),
 )
-GREEN = frozenset({"grass", "crop", "forest", "tree", "garden", "fruit"})  # what turns yellow where it is dry
-PLANTS = (
-    "", "grass", "wheat", "maize", "rapeseed", "rice", "vegetables", "vineyard", "orchard", "meadow", "fallow",
-    "deciduous", "conifer",
-)  # fmt: skip
+GREEN = frozenset({"grass", "crop", "forest", "tree", "garden", "fruit", "needles"})  # what turns yellow where it is dry
+LOOKS: dict[str, tuple[tuple[int, int, int, int], ...]] = {  # what grows, and the colours it is seen in about midsummer
+    "": ((128, 128, 128, 128),),
+    "grass": ((90, 101, 68, 165),),
+    "wheat": ((178, 160, 114, 165), (166, 150, 112, 155), (152, 142, 100, 165), (188, 174, 136, 170)),
+    "maize": ((76, 98, 56, 210), (86, 110, 64, 215), (70, 88, 54, 200)),
+    "rapeseed": ((150, 146, 84, 180), (138, 126, 92, 160), (112, 122, 72, 185)),
+    "rice": ((82, 116, 62, 205), (104, 130, 74, 200), (74, 90, 74, 110)),
+    "vegetables": ((112, 122, 80, 175), (132, 120, 92, 145), (96, 112, 74, 180)),
+    "vineyard": ((120, 118, 84, 160), (134, 124, 94, 150)),
+    "orchard": ((66, 84, 50, 160), (58, 76, 46, 150)),
+    "meadow": ((94, 107, 72, 185), (110, 116, 80, 175), (84, 104, 62, 190)),
+    "fallow": ((122, 101, 80, 108), (146, 128, 100, 135), (108, 92, 76, 100), (158, 144, 114, 152)),
+    "deciduous": ((50, 66, 44, 145),),
+    "conifer": ((38, 54, 42, 100),),
+}
+PLANTS = tuple(LOOKS)  # "" is none
+CROPS = ("wheat", "maize", "rapeseed", "rice", "vegetables", "vineyard", "meadow", "fallow")
+GROWTH = {name: looks[0] for name, looks in LOOKS.items()}
 PLANT = {name: index for index, name in enumerate(PLANTS)}  # what grows on a shape: its colour follows the season
 MATERIAL = {material.name: index for index, material in enumerate(MATERIALS)}
 

@@ -72,13 +72,14 @@ def _brightness(world: World, layers: Layers, material: NDArray[np.uint8], sun: 
     more = amplitude("mid").take(material)
     more *= centred.take(mottle)
     factor += more
-    woods = np.flatnonzero(material == MATERIAL["forest"])
-    if len(woods):
-        tile = textures.crowns(round(sun.azimuth), round(sun.elevation))
-        crown = textures.sample(tile, x0, y1, gsd, shape)
-        other = textures.sample(tile, x0 * 0.937 + 71.3, y1 * 0.937 + 29.1, (gsd[0] * 0.937, gsd[1] * 0.937), shape)
-        crown = np.where(mottle > 128, crown, other)
-        factor.ravel()[woods] += (centred * np.float32(textures.CROWN_STD)).take(crown.ravel()[woods])
+    for kind in ("forest", "needles"):
+        woods = np.flatnonzero(material == MATERIAL[kind])
+        if len(woods):
+            tile = textures.crowns(kind, 10 * round(sun.azimuth / 10), 5 * round(sun.elevation / 5))
+            crown = textures.sample(tile, x0, y1, gsd, shape).ravel()[woods]
+            other = textures.sample(tile, x0 * 0.937 + 71.3, y1 * 0.937 + 29.1, (gsd[0] * 0.937, gsd[1] * 0.937), shape)
+            crown = np.where(mottle.ravel()[woods] > 128, crown, other.ravel()[woods])
+            factor.ravel()[woods] += (centred * np.float32(textures.CROWN_STD)).take(crown)
     _stripes(world, layers, factor)
     if layers.lit is not None:
         factor.ravel()[layers.lit[0]] += layers.lit[1]

@@ -130,8 +130,8 @@ def inside(points: ArrayLike, ring: Ring) -> NDArray[np.bool_]:
     return np.asarray((np.sum(crosses & (p[:, None, 0] < x), axis=1) % 2).astype(bool))
 
 
-def split(rng: np.random.Generator, quad: Ring, target: float, spread: float = 0.6) -> list[Ring]:
-    """Cut a convex quadrilateral again and again until the parts are about `target` square metres."""
+def split(rng: np.random.Generator, quad: Ring, target: float, spread: float = 0.6, narrow: float = 1.0) -> list[Ring]:
+    """Cut a convex quadrilateral again and again until the parts are about `target` square metres, and so narrow."""
     out: list[Ring] = []
     todo = [quad]
     while todo:
@@ -141,7 +141,7 @@ def split(rng: np.random.Generator, quad: Ring, target: float, spread: float = 0
             continue
         a = np.hypot(*(q[1] - q[0])) + np.hypot(*(q[2] - q[3]))
         b = np.hypot(*(q[2] - q[1])) + np.hypot(*(q[3] - q[0]))
-        q = q if a * rng.uniform(0.75, 1.35) > b else np.roll(q, -1, axis=0)
+        q = q if a * narrow * rng.uniform(0.75, 1.35) > b else np.roll(q, -1, axis=0)
         t = rng.uniform(0.35, 0.65)
         u = min(max(t + rng.normal() * 0.03, 0.25), 0.75)
         m, n = q[0] + (q[1] - q[0]) * t, q[3] + (q[2] - q[3]) * u
@@ -156,6 +156,16 @@ def inset(ring: Ring, margin: float) -> Ring:
     reach = np.maximum(np.hypot(away[:, 0], away[:, 1])[:, None], 1e-9)
     shrunk: Ring = centre + away * np.maximum(1 - 1.3 * margin / reach, 0.05)
     return shrunk
+
+
+def ragged(rng: np.random.Generator, ring: Ring, sway: float = 1.2, step: float = 18.0) -> Ring:
+    """Return a ring whose straight edges waver by about `sway` metres and whose corners are cut."""
+    points, angle = resample(np.concatenate([ring, ring[:1]]), step)
+    if len(points) < 6:
+        return ring
+    push = np.convolve(rng.normal(size=len(points) + 2), (0.3, 0.6, 0.3), "valid") * sway
+    moved: Ring = points + np.stack([-np.sin(angle), np.cos(angle)], 1) * push[:, None]
+    return moved
 
 
 def unturned(quad: Ring, margin: float) -> Ring:

@@ -148,6 +148,7 @@ class Sketch:
         tint = rng.choice(np.array([[1, 1, 1, 1], [0.75, 0.9, 1.0, 1], [1.5, 1.3, 1.0, 1.4], [0.8, 1.15, 1.2, 1]]))
         self.water = base * tint * rng.uniform(0.8, 1.15)
         self.palette = np.zeros((1, 4))
+        self.roofs = np.array([0.2, 0.5, 0.3])  # shares of flat, gabled and hipped roofs
         self.dryness = float(0.65 * rng.beta(1.2, 3.0))
         self._rows: list[_Batch] = []
         n = max(8, round(extent / OCCUPANCY))
@@ -213,6 +214,13 @@ class Sketch:
     def _mark(self, image: Image.Image, ring: Ring, value: int) -> None:
         ImageDraw.Draw(image).polygon((self._cells(ring) - 0.5).ravel().tolist(), fill=value)
         self._seen.pop(id(image), None)
+
+    def crossing(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return two points beyond opposite sides of the place."""
+        a = self.rng.uniform(0, 2 * math.pi)
+        b = a + math.pi + self.rng.normal() * 0.2
+        r = self.half * 1.5
+        return (r * math.cos(a), r * math.sin(a)), (r * math.cos(b), r * math.sin(b))
 
     def reserve(self, ring: Ring) -> None:
         """Mark the ground under a ring as taken."""
