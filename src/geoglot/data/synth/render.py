@@ -209,7 +209,7 @@ def render(world: World, grid: Grid, bands: tuple[str, ...] = ("red", "green", "
             frame = Frame(x0 + left * step[0], y1 - top * step[1], step, shape)
             data[:, place[0], place[1]], cover[place], plant[place] = _block(world, frame, channels, style, colour, rng)
     raster = Raster(data, np.ones((h, w), bool), grid, tuple(band(name) for name in bands), time)
-    things = _objects(world.things, world, grid, False)
+    things = _objects(world.things, world, grid, True)
     return Rendered(raster, cover, things, _objects(world.zones, world, grid, True), world.kind, grid.gsd, plant=plant)
 
 
@@ -226,5 +226,5 @@ def _warped(world: World, grid: Grid, bands: tuple[str, ...], seed: int, time: d
     for seen, out in ((flat.cover, cover), (flat.plant, plant)):
         reproject(seen, out, resampling=Resampling.nearest, **frame)
     raster = Raster(data, np.ones(grid.shape, bool), grid, flat.raster.bands, time)
-    things = _objects(world.things, world, grid, False)
+    things = _objects(world.things, world, grid, True)
     return Rendered(raster, cover, things, _objects(world.zones, world, grid, True), world.kind, step, plant=plant)

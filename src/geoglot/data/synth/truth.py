@@ -13,6 +13,7 @@ from shapely import get_coordinates
 from shapely.geometry.base import BaseGeometry
 
 from geoglot.core.errors import InputError
+from geoglot.data.synth.instances import Instance, instances
 from geoglot.data.synth.legend import CLASSES
 from geoglot.data.synth.shapes import Ring
 from geoglot.geo.footprint import transformer
@@ -87,15 +88,17 @@ class Rendered:
     def _middles(self) -> NDArray[np.float64]:
         return np.array([(*o.centre, o.span) for o in self.objects]).reshape(-1, 3)
 
+    @cached_property
+    def _bounds(self) -> NDArray[np.float64]:
+        ends = [(*o.polygon.min(axis=0), *o.polygon.max(axis=0)) for o in self.objects]
+        return np.array(ends).reshape(-1, 4)
+
     def truth_at(self, window: Window | None = None) -> Truth:
         """Count what lies in a window (row, column, height, width in pixels; all by default).
 
         An object counts where its middle is. Objects of less than three pixels are left out: nobody could see them.
         """
-        h, w = self.cover.shape
-        row, col, height, width = window or (0, 0, h, w)
-        if row < 0 or col < 0 or height < 1 or width < 1 or row + height > h or col + width > w:
-            raise InputError(f"The window {(row, col, height, width)} leaves the scene of {h} x {w} pixels.")
+        row, col, height, width = self._checked(window)
         part = self.cover[row : row + height, col : col + width]
         share = np.bincount(part.ravel(), minlength=len(self.classes)) / part.size
         m = self._middles
@@ -112,6 +115,23 @@ class Rendered:
             self.gsd,
             max(height, width) * self.gsd,
         )
+
+    def instances(self, window: Window | None = None, least: float = 0.0) -> tuple[Instance, ...]:
+        """The objects of a window of which more than the share `least` lies inside, cut at its frame, in its pixels."""
+        row, col, height, width = self._checked(window)
+        part = self.cover[row : row + height, col : col + width]
+        b = self._bounds
+        held = (b[:, 0] < col + width) & (b[:, 2] > col) & (b[:, 1] < row + height) & (b[:, 3] > row)
+        chosen = [self.objects[i] for i in np.flatnonzero(held)]
+        rings = [o.polygon - (col, row) for o in chosen]
+        return instances([o.label for o in chosen], rings, part, self.classes, self.gsd, least)
+
+    def _checked(self, window: Window | None) -> Window:
+        h, w = self.cover.shape
+        row, col, height, width = window or (0, 0, h, w)
+        if row < 0 or col < 0 or height < 1 or width < 1 or row + height > h or col + width > w:
+            raise InputError(f"The window {(row, col, height, width)} leaves the scene of {h} x {w} pixels.")
+        return row, col, height, width
 
     def window_of(self, footprint: BaseGeometry) -> Window | None:
         """Return the smallest window around a footprint in longitude and latitude, cut at the frame; None if they are apart."""
