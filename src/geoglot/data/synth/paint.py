@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from geoglot.data.synth import stack
@@ -40,13 +40,15 @@ class Layers:
 
     colour (H, W, 4) counts; shadow (H, W) 0-255 or None; lit (H, W) factor of roofs and crowns turned to the sun or
     from it, or None; top (H, W): the row in `which` of the shape seen at each pixel's middle, plus one, 0 where there
-    is none; which: numbers of the shapes in the world's drawing; frame: where it lies.
+    is none; own (H * fine, W * fine): the same on each cell; which: numbers of the shapes in the world's drawing; frame:
+    where it lies.
     """
 
     colour: NDArray[np.uint8]
     shadow: NDArray[np.uint8] | None
     lit: tuple[NDArray[np.int64], NDArray[np.float32]] | None
     top: NDArray[np.int32]
+    own: NDArray[np.int32]
     which: NDArray[np.int64]
     frame: Frame
 
@@ -80,12 +82,13 @@ def paint(world: World, inner: Frame, fine: int, sun: Sun, colour: NDArray[np.fl
         table[1:] = np.minimum(d.height[which], 150) * 100
         deep = shade(table.take(ids), cells, cast, tallest)[rows, cols]
         shadow = np.asarray(Image.fromarray(deep).reduce(fine)) if fine > 1 else deep
-    return Layers(_colours(own, colour[which], fine), shadow, _lit(d, which, top, frame, sun), top, which, frame)
+    return Layers(mixed(own, colour[which], GROUND, fine), shadow, _lit(d, which, top, frame, sun), top, own, which, frame)
 
 
-def _colours(own: NDArray[np.int32], colour: NDArray[np.float32], fine: int) -> NDArray[np.uint8]:
+def mixed(own: NDArray[np.int32], colour: NDArray[np.float32], ground: ArrayLike, fine: int) -> NDArray[np.uint8]:
+    """Return counts (H, W, 4) of pixels of `fine` x `fine` cells whose shapes have colours (N, 4), `ground` (4,) where none is."""
     table = np.empty((len(colour) + 1, 4), np.uint8)
-    table[0] = np.rint(GROUND)
+    table[0] = np.rint(ground)
     table[1:] = np.clip(np.rint(colour), 0, 255)
     flat = table.view(np.uint32)[:, 0].take(own)
     image = Image.frombuffer("CMYK", (own.shape[1], own.shape[0]), flat, "raw", "CMYK", 0, 1)

@@ -25,6 +25,7 @@ from geoglot.geo.raster import Raster
 from geoglot.geo.sensors import band
 
 BLOCK = 512
+INNER = (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))  # what a block is asked for, of what is painted
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def look(seed: int) -> Look:
     )  # fmt: skip
 
 
-def _vivid(colour: NDArray[np.float32], saturation: float) -> NDArray[np.float32]:
+def vivid(colour: NDArray[np.float32], saturation: float) -> NDArray[np.float32]:
     """Return colours (N, 4) with the visible three drawn towards their grey, or away from it."""
     grey = colour[:, :3].mean(axis=1, keepdims=True)
     return np.concatenate([grey + (colour[:, :3] - grey) * np.float32(saturation), colour[:, 3:]], axis=1)
@@ -121,24 +122,41 @@ HAZE = np.array([150.0, 160.0, 172.0, 120.0], np.float32)
 SHALLOW = np.array([34.0, 38.0, 22.0, 4.0], np.float32)
 
 
-def _spread(v: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+def spread(v: NDArray[np.float32], share: float) -> NDArray[np.float32]:
     """Let each pixel share its light with its neighbours; (H, W) to (H - 2, W - 2)."""
     v = v[:, 1:-1] * np.float32(1 - 2 * share) + (v[:, :-2] + v[:, 2:]) * np.float32(share)
     return v[1:-1] * np.float32(1 - 2 * share) + (v[:-2] + v[2:]) * np.float32(share)
 
 
-def _block(world: World, frame: Frame, channels: list[int], style: Look, colour: NDArray[np.float32],
-           rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:  # fmt: skip
-    """Render a block: its picture (C, H, W), classes (H, W) and plants (H, W)."""
-    layers = paint(world, frame, 2, style.sun, colour)
+@dataclass(frozen=True)
+class Ground:
+    """A painted block under its sun, MARGIN pixels wider on each side: material (H, W), the textures' factor on each
+    pixel, and how shallow the water is (0-1), None without any.
+    """  # fmt: skip
+
+    layers: Layers
+    material: NDArray[np.uint8]
+    factor: NDArray[np.float32]
+    shallow: NDArray[np.float32] | None
+
+
+def ground(world: World, frame: Frame, sun: Sun, colour: NDArray[np.float32]) -> Ground:
+    """Paint a block and light it; `colour` (N, 4) gives each shape its counts."""
+    layers = paint(world, frame, 2, sun, colour)
     material = layers.of(world.drawing.material, MATERIAL["grass"])
-    factor = _brightness(world, layers, material, style.sun)
+    factor = _brightness(world, layers, material, sun)
     shallow = None
     wet = material == MATERIAL["water"]
     if world.shallow is not None and wet.any():
         own = layers.frame
         shallow = textures.field(world.shallow, world.extent, own.x0, own.y1, own.gsd, material.shape) * wet
-    out = np.empty((len(channels), *frame.shape), np.uint8)
+    return Ground(layers, material, factor, shallow)
+
+
+def picture(g: Ground, channels: list[int], style: Look, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return display counts (C, H, W) of a block as a camera sees it."""
+    layers, factor, shallow = g.layers, g.factor, g.shallow
+    out = np.empty((len(channels), *(side - 2 * MARGIN for side in g.material.shape)), np.uint8)
     normal = np.random.default_rng(5).normal(size=256) * style.noise
     for k, c in enumerate(channels):
         v = layers.colour[..., c].astype(np.float32)
@@ -151,16 +169,15 @@ def _block(world: World, frame: Frame, channels: list[int], style: Look, colour:
             v *= (gain * (1 - SHADE[c] / 255 * np.arange(256))).astype(np.float32).take(layers.shadow)
         else:
             v *= np.float32(gain)
-        v = _spread(v, style.spread)
+        v = spread(v, style.spread)
         level = haze * HAZE[c] + 100 * (1 - style.contrast) * (c != 3)
         v += (normal + level).astype(np.float32).take(np.frombuffer(rng.bytes(v.size), np.uint8)).reshape(v.shape)
         np.clip(v, 0, 255, out=v)
         out[k] = v
-    inner = (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
-    return out, cover_of().take(material[inner]), layers.of(world.drawing.plant)[inner]
+    return out
 
 
-def _objects(things: tuple[Thing, ...], world: World, grid: Grid, partly: bool) -> tuple[Labelled, ...]:
+def objects(things: tuple[Thing, ...], world: World, grid: Grid, partly: bool) -> tuple[Labelled, ...]:
     """Return the things whose middle lies in the frame (or any part of them, if `partly`), in its pixels."""
     h, w = grid.shape
     if not things:
@@ -200,17 +217,19 @@ def render(world: World, grid: Grid, bands: tuple[str, ...] = ("red", "green", "
     channels = [BANDS.index(name) for name in bands]
     data = np.empty((len(channels), h, w), np.uint8)
     cover, plant = np.empty((h, w), np.uint8), np.empty((h, w), np.uint8)
-    colour = _vivid(world.drawing.colour, style.saturation)
+    colour = vivid(world.drawing.colour, style.saturation)
     for top in range(0, h, BLOCK):
         for left in range(0, w, BLOCK):
             shape = (min(BLOCK, h - top), min(BLOCK, w - left))
             rng = np.random.default_rng([seed, top, left])
             place = (slice(top, top + shape[0]), slice(left, left + shape[1]))
             frame = Frame(x0 + left * step[0], y1 - top * step[1], step, shape)
-            data[:, place[0], place[1]], cover[place], plant[place] = _block(world, frame, channels, style, colour, rng)
+            g = ground(world, frame, style.sun, colour)
+            data[:, place[0], place[1]] = picture(g, channels, style, rng)
+            cover[place], plant[place] = cover_of().take(g.material[INNER]), g.layers.of(world.drawing.plant)[INNER]
     raster = Raster(data, np.ones((h, w), bool), grid, tuple(band(name) for name in bands), time)
-    things = _objects(world.things, world, grid, True)
-    return Rendered(raster, cover, things, _objects(world.zones, world, grid, True), world.kind, grid.gsd, plant=plant)
+    things = objects(world.things, world, grid, True)
+    return Rendered(raster, cover, things, objects(world.zones, world, grid, True), world.kind, grid.gsd, plant=plant)
 
 
 def _warped(world: World, grid: Grid, bands: tuple[str, ...], seed: int, time: datetime | None) -> Rendered:
@@ -226,5 +245,5 @@ def _warped(world: World, grid: Grid, bands: tuple[str, ...], seed: int, time: d
     for seen, out in ((flat.cover, cover), (flat.plant, plant)):
         reproject(seen, out, resampling=Resampling.nearest, **frame)
     raster = Raster(data, np.ones(grid.shape, bool), grid, flat.raster.bands, time)
-    things = _objects(world.things, world, grid, True)
-    return Rendered(raster, cover, things, _objects(world.zones, world, grid, True), world.kind, step, plant=plant)
+    things = objects(world.things, world, grid, True)
+    return Rendered(raster, cover, things, objects(world.zones, world, grid, True), world.kind, step, plant=plant)
