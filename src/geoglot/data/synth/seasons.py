@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoglot.core.errors import InputError
-from geoglot.data.synth.legend import MATERIAL, MATERIALS, PLANT, PLANTS
+from geoglot.data.synth.legend import MATERIAL, MATERIALS, PLANT
 from geoglot.data.synth.paint import Sun
 from geoglot.data.synth.world import Drawing, World
 
@@ -115,7 +115,7 @@ def lit(season: Season) -> Sun:
     return season.sun
 
 
-def _mixed(values: NDArray[np.uint64], salt: int) -> NDArray[np.float64]:
+def mixed_up(values: NDArray[np.uint64], salt: int) -> NDArray[np.float64]:
     """A fixed number in [0, 1) for each integer."""
     v = (values + np.uint64(salt)) * np.uint64(0x9E3779B97F4A7C15)
     v ^= v >> np.uint64(29)
@@ -123,7 +123,7 @@ def _mixed(values: NDArray[np.uint64], salt: int) -> NDArray[np.float64]:
     return np.asarray((v >> np.uint64(11)).astype(np.float64) / 2.0**53)
 
 
-def _field(d: Drawing) -> NDArray[np.uint64]:
+def field_numbers(d: Drawing) -> NDArray[np.uint64]:
     """A number that the shapes of one field share: that of its rows, else of its place in the drawing."""
     n = len(d.material)
     return np.where(d.stripe > 0, d.stripe.astype(np.uint64), np.arange(n, dtype=np.uint64) + np.uint64(1 << 20))
@@ -133,10 +133,10 @@ def states(world: World, season: Season) -> NDArray[np.uint8]:
     """The state of each shape of a drawing (N,), a number of STATES; 0 where nothing grows and no snow lies."""
     d = world.drawing
     out = np.zeros(len(d.material), np.uint8)
-    field = _field(d)
-    early = (_mixed(field, world.seed) - 0.5) * 16  # fields are sown and cut within two weeks of each other
+    field = field_numbers(d)
+    early = (mixed_up(field, world.seed) - 0.5) * 16  # fields are sown and cut within two weeks of each other
     if season.tropical:
-        early = _mixed(field, world.seed) * 365
+        early = mixed_up(field, world.seed) * 365
     for name, turns in CALENDAR.items():
         own = np.flatnonzero(d.plant == PLANT[name])
         if not len(own):
@@ -162,19 +162,19 @@ def dressed(world: World, season: Season) -> NDArray[np.float32]:
     d = world.drawing
     colour = d.colour.astype(np.float64)
     state = states(world, replace(season, snow=0.0))
-    field = _field(d)
+    field = field_numbers(d)
     bright = d.colour[:, :3].mean(axis=1).astype(np.float64)
     number, inverse = np.unique(field, return_inverse=True)
     mean = np.bincount(inverse, bright, len(number)) / np.bincount(inverse, minlength=len(number))
     inner = (bright / np.maximum(mean[inverse], 1))[:, None]  # patches and headlands stay darker or lighter than their field
-    tone = np.exp((_mixed(field, world.seed + 7)[:, None] - 0.5) * 0.35 + (np.stack([_mixed(field, k) for k in range(4)], 1) - 0.5) * 0.08)
+    tone = np.exp((mixed_up(field, world.seed + 7)[:, None] - 0.5) * 0.35 + (np.stack([mixed_up(field, k) for k in range(4)], 1) - 0.5) * 0.08)
     for name in STATES[1:-1]:
         at = np.flatnonzero(state == STATE[name])
         if len(at):
             woody = np.isin(d.plant[at], [PLANT[plant] for plant in WOODY])
             colour[at] = _worn(colour[at], np.array(LOOKS[name]) * (tone * inner)[at], name, woody, d.plant[at])
     white = _snow(d, season)[:, None]
-    snow = np.array(LOOKS["snow"]) * (0.97 + 0.06 * _mixed(field, 3)[:, None])
+    snow = np.array(LOOKS["snow"]) * (0.97 + 0.06 * mixed_up(field, 3)[:, None])
     return (colour * (1 - white) + snow * white).astype(np.float32)
 
 
@@ -198,8 +198,5 @@ def planted(world: World) -> World:
     if not free.any():
         return world
     crops = np.array([PLANT[name] for name in ("wheat", "maize", "rapeseed", "vegetables", "meadow", "fallow")], np.uint8)
-    kind = crops[(_mixed(_field(d), 11) * len(crops)).astype(int)]
+    kind = crops[(mixed_up(field_numbers(d), 11) * len(crops)).astype(int)]
     return replace(world, drawing=replace(d, plant=np.where(free, kind, d.plant).astype(np.uint8)))
-
-
-assert set(CALENDAR) == set(PLANTS[1:])
