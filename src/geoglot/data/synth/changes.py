@@ -13,8 +13,12 @@ from shapely.geometry import Polygon
 from geoglot.core.errors import InputError
 from geoglot.data.synth.edit import append, covers
 from geoglot.data.synth.legend import CLASS
-from geoglot.data.synth.shapes import Ring, blob, inset, rect, rects
-from geoglot.data.synth.world import HIP, Sketch, World
+from geoglot.data.synth.places.halls import hall
+from geoglot.data.synth.places.solar import park
+from geoglot.data.synth.places.streets import parking, street
+from geoglot.data.synth.places.town import ROOFS, houses
+from geoglot.data.synth.shapes import Ring, blob, rect
+from geoglot.data.synth.world import Sketch, World
 from geoglot.geo.grid import Grid
 
 OPEN = ("crops", "grass", "bare", "sand", "orchard")
@@ -44,22 +48,18 @@ class Plan:
 
 
 def _houses(s: Sketch, x: float, y: float, long: float, wide: float, angle: float) -> None:
-    """Rows of houses with gardens on both sides of a street."""
+    """Rows of houses with gardens on both sides of streets."""
     s.add(0, rect(x, y, long, wide, angle), "garden", plant="grass")
+    s.palette = ROOFS[s.rng.permutation(len(ROOFS))[:3]]
     c, d = math.cos(angle), math.sin(angle)
-    count = max(2, int(wide / 62))
-    for k in range(count):
-        off = ((k + 0.5) / count - 0.5) * wide
-        cx, cy = x - off * d, y + off * c
-        s.add(1, rect(cx, cy, long, 6.5, angle), "asphalt")
-        roofs = np.array([(150, 92, 74, 140), (120, 116, 112, 112), (96, 94, 94, 92)], float)[s.rng.integers(3)]
-        for side in (-1, 1):
-            us = np.arange(-long / 2 + 11, long / 2 - 8, 19.0)
-            v = side * 17.0
-            rings = rects(cx + us * c - v * d, cy + us * d + v * c, s.rng.uniform(10, 14, len(us)), s.rng.uniform(8, 10, len(us)), angle)
-            tone = np.exp(s.rng.normal(size=len(us)) * 0.1)
-            s.many(2, rings, "roof", roofs, tone=tone, height=6.0, profile=HIP)
-            s.each("house", rings)
+    rows = max(1, int(wide / 58))
+    for v in ((np.arange(rows) + 0.5) / rows - 0.5) * wide:
+        ends = np.array([(-long / 2 + 3, v), (long / 2 - 3, v)]) @ np.array([[c, d], [-d, c]]) + (x, y)
+        street(s, np.linspace(*ends, 6), 6.0, 0.1, 30)
+        u = np.tile(np.arange(-long / 2 + 11, long / 2 - 8, 19.0), 2)
+        w = v + np.repeat([-16.0, 16.0], len(u) // 2)
+        middle = np.stack([x + u * c - w * d, y + u * d + w * c], 1)
+        houses(s, middle, s.rng.uniform(10, 14, len(u)), s.rng.uniform(8, 10, len(u)), np.full(len(u), angle))
     s.zone("town", rect(x, y, long, wide, angle))
 
 
@@ -67,39 +67,28 @@ def _halls(s: Sketch, x: float, y: float, long: float, wide: float, angle: float
     """Industrial halls in a paved yard."""
     s.add(0, rect(x, y, long, wide, angle), "yard")
     count = max(1, round(long / 85))
-    c, d = math.cos(angle), math.sin(angle)
     for k in range(count):
         u = ((k + 0.5) / count - 0.5) * long
-        ring = rect(x + u * c, y + u * d, long / count * 0.72, wide * 0.6, angle)
-        colour = np.array([(206, 206, 202, 180), (140, 138, 134, 130), (74, 108, 176, 120)], float)[s.rng.integers(3)]
-        s.add(2, ring, "roof", colour * 1.06, height=10.0)
-        s.add(3, inset(ring, 1.0), "roof", colour, height=9.5)
-        s.thing("industrial building", ring)
+        ring = rect(x + u * math.cos(angle), y + u * math.sin(angle), long / count * 0.72, wide * 0.6, angle)
+        hall(s, ring, "industrial building", low_pitch=bool(s.rng.random() < 0.3))
     s.zone("industrial area", rect(x, y, long, wide, angle))
 
 
 def _solar(s: Sketch, x: float, y: float, long: float, wide: float, angle: float) -> None:
-    """Rows of panels on grass."""
-    s.add(0, rect(x, y, long, wide, angle), "grass", plant="grass")
-    c, d = math.cos(angle), math.sin(angle)
-    vs = np.arange(-wide / 2 + 5, wide / 2 - 4, 7.5)
-    s.many(1, rects(x - vs * d, y + vs * c, long - 9, 4.4, angle), "panel", height=1.6)
+    """A solar park."""
+    park(s, x, y, long, wide, angle)
 
 
 def _road(s: Sketch, x: float, y: float, long: float, wide: float, angle: float) -> None:
     """A straight road with verges."""
     s.add(0, rect(x, y, long, wide, angle), "grass", tone=0.95, plant="grass")
-    s.add(1, rect(x, y, long, max(wide * 0.6, 7.0), angle), "asphalt")
-    s.add(2, rect(x, y, long, 0.3, angle), "road_paint")
+    reach = (long / 2 - 2) * np.array((math.cos(angle), math.sin(angle)))
+    street(s, np.linspace((x, y) - reach, (x, y) + reach, 20), max(wide * 0.6, 7.0))
 
 
 def _parking(s: Sketch, x: float, y: float, long: float, wide: float, angle: float) -> None:
-    """A paved car park with marked bays."""
-    s.add(0, rect(x, y, long, wide, angle), "yard", (112, 112, 110, 104))
-    c, d = math.cos(angle), math.sin(angle)
-    us = np.arange(-long / 2 + 2, long / 2 - 2, 2.7)
-    for v in np.arange(-wide / 2 + 4, wide / 2 - 3, 16.0):
-        s.many(1, rects(x + us * c - v * d, y + us * d + v * c, 0.15, 4.8, angle), "marking")
+    """A car park."""
+    parking(s, x, y, long, wide, angle)
 
 
 def _clearing(s: Sketch, x: float, y: float, long: float, wide: float, angle: float) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import shapely
@@ -24,11 +25,12 @@ from geoglot.geo.grid import Grid
 AWAY = 1e8  # metres to where a hidden shape goes
 TRANSIENT = {"ship": "ship", "vehicle": "vehicle", "airplane": "airplane"}  # labels of what moves, and its material
 OVERHEAD = Sun(180.0, 89.99)
-LAYOUT = ("coords", "starts", "_levels")  # fields that are not one entry a shape
+MEMORY = tuple(f.name for f in fields(Drawing) if f.default_factory is dict)  # what a drawing remembers of itself
+LAYOUT = ("coords", "starts", *MEMORY)  # fields that are not one entry a shape
 
 
-def _renewed(d: Drawing, **changes: object) -> Drawing:
-    return replace(d, _levels={}, **changes)  # type: ignore[arg-type]
+def _renewed(d: Drawing, **changes: Any) -> Drawing:
+    return replace(d, **{name: {} for name in MEMORY}, **changes)
 
 
 def append(world: World, sketch: Sketch, cleared: Sequence[Ring] = ()) -> World:

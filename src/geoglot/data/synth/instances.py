@@ -90,7 +90,7 @@ def instances(
         return ()
     cut = [rings[k] if inside[k] == areas[k] and not bad[k] else _largest(parts[k]) for k in kept]
     names = [labels[k] for k in kept]
-    found = _found(names, cut, cover, classes)
+    found = found_share(names, cut, cover, classes)
     sides = _sides(whole[kept])
     return tuple(
         Instance(name, ring, float(inside[k] / areas[k]), share, float(areas[k]) * gsd**2, (long * gsd, short * gsd), gsd)
@@ -118,7 +118,7 @@ def _sides(shapes: NDArray[np.object_]) -> list[tuple[float, float]]:
     return out
 
 
-def _found(labels: list[str], rings: list[Ring], cover: NDArray[np.uint8], classes: Sequence[str]) -> list[float]:
+def found_share(labels: Sequence[str], rings: Sequence[Ring], cover: NDArray[np.uint8], classes: Sequence[str]) -> list[float]:
     """The share of the pixels of each outline that carry the cover of its label; where it has no pixel, of its middle."""
     h, w = cover.shape
     wanted = np.array([classes.index(COVERS[label]) if label in COVERS else -1 for label in labels])

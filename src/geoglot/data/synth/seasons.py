@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoglot.core.errors import InputError
-from geoglot.data.synth.legend import MATERIAL, MATERIALS, PLANT
+from geoglot.data.synth.legend import MATERIALS, PLANT
 from geoglot.data.synth.paint import Sun
 from geoglot.data.synth.world import Drawing, World
 
 STATES = ("", "bare", "young", "green", "flowering", "ripe", "stubble", "flooded", "leafless", "autumn", "dull", "dry", "snow")
 STATE = {name: index for index, name in enumerate(STATES)}
-LOOKS = {  # counts (red, green, blue, nir) of what grows, by its state
+SEASONED = {  # counts (red, green, blue, nir) of what grows, by its state
     "bare": (122, 101, 80, 108), "young": (108, 118, 78, 178), "green": (76, 96, 58, 208), "flowering": (186, 180, 76, 205),
     "ripe": (172, 154, 110, 165), "stubble": (158, 144, 114, 152), "flooded": (74, 86, 84, 45), "leafless": (96, 86, 74, 112),
     "autumn": (126, 94, 56, 165), "dull": (104, 102, 76, 142), "dry": (146, 130, 98, 152), "snow": (236, 239, 243, 212),
@@ -43,7 +43,7 @@ CALENDAR = {
 WOODY = ("deciduous", "conifer", "orchard", "vineyard")  # they keep their own colour in leaf
 LAWN = ("meadow", "grass")  # dry only in a dry year
 SNOWY = {  # how much of a cover of snow a surface shows
-    "water": 0.0, "pool": 0.0, "forest": 0.35, "tree": 0.35, "fruit": 0.45, "asphalt": 0.3, "track": 0.8, "roof": 0.85, "ship": 0.15,
+    "water": 0.0, "pool": 0.0, "forest": 0.35, "needles": 0.45, "tree": 0.35, "fruit": 0.45, "glass": 0.2, "asphalt": 0.3, "track": 0.8, "roof": 0.85, "ship": 0.15,
     "vehicle": 0.25, "airplane": 0.1, "tank": 0.5, "runway": 0.35, "runway_paint": 0.2, "road_paint": 0.2, "marking": 0.3,
     "concrete": 0.5, "yard": 0.6, "pier": 0.5, "panel": 0.3,
 }  # fmt: skip
@@ -124,9 +124,8 @@ def mixed_up(values: NDArray[np.uint64], salt: int) -> NDArray[np.float64]:
 
 
 def field_numbers(d: Drawing) -> NDArray[np.uint64]:
-    """A number that the shapes of one field share: that of its rows, else of its place in the drawing."""
-    n = len(d.material)
-    return np.where(d.stripe > 0, d.stripe.astype(np.uint64), np.arange(n, dtype=np.uint64) + np.uint64(1 << 20))
+    """A number that the shapes of one field share: that of its rows, else of its plant."""
+    return np.where(d.stripe > 0, d.stripe.astype(np.uint64), d.plant.astype(np.uint64) + np.uint64(1 << 20))
 
 
 def states(world: World, season: Season) -> NDArray[np.uint8]:
@@ -172,9 +171,9 @@ def dressed(world: World, season: Season) -> NDArray[np.float32]:
         at = np.flatnonzero(state == STATE[name])
         if len(at):
             woody = np.isin(d.plant[at], [PLANT[plant] for plant in WOODY])
-            colour[at] = _worn(colour[at], np.array(LOOKS[name]) * (tone * inner)[at], name, woody, d.plant[at])
+            colour[at] = _worn(colour[at], np.array(SEASONED[name]) * (tone * inner)[at], name, woody, d.plant[at])
     white = _snow(d, season)[:, None]
-    snow = np.array(LOOKS["snow"]) * (0.97 + 0.06 * mixed_up(field, 3)[:, None])
+    snow = np.array(SEASONED["snow"]) * (0.97 + 0.06 * mixed_up(field, 3)[:, None])
     return (colour * (1 - white) + snow * white).astype(np.float32)
 
 
@@ -189,14 +188,3 @@ def _worn(own: NDArray[np.float64], target: NDArray[np.float64], name: str, wood
     shade = np.clip(own[:, :3].mean(axis=1) / 58, 0.5, 1.4)[:, None]
     target = np.where(woody[:, None], target * shade * 0.9, target)
     return own * keep[:, None] + target * (1 - keep)[:, None]
-
-
-def planted(world: World) -> World:
-    """The place with a crop on each field that has none: what a field bears is settled by its number."""
-    d = world.drawing
-    free = (d.plant == 0) & (d.material == MATERIAL["crop"])
-    if not free.any():
-        return world
-    crops = np.array([PLANT[name] for name in ("wheat", "maize", "rapeseed", "vegetables", "meadow", "fallow")], np.uint8)
-    kind = crops[(mixed_up(field_numbers(d), 11) * len(crops)).astype(int)]
-    return replace(world, drawing=replace(d, plant=np.where(free, kind, d.plant).astype(np.uint8)))

@@ -29,7 +29,7 @@ SHORT = {  # reflectance at 1.6 and 2.2 micrometres beside that in the near infr
 }  # fmt: skip
 WARM = {  # kelvins above the air at noon of a summer's day
     "asphalt": 14.0, "roof": 13.0, "runway": 13.0, "panel": 15.0, "concrete": 9.0, "yard": 10.0, "sand": 14.0, "soil": 12.0,
-    "rock": 12.0, "shrub": 9.0, "track": 10.0, "tank": 4.0, "water": -4.0, "pool": -2.0, "forest": -1.5, "tree": -1.5, "fruit": -1.0,
+    "rock": 12.0, "shrub": 9.0, "track": 10.0, "tank": 4.0, "water": -4.0, "pool": -2.0, "forest": -1.5, "needles": -1.5, "glass": 5.0, "tree": -1.5, "fruit": -1.0,
     "vehicle": 10.0, "ship": 4.0, "rail": 11.0, "court": 10.0,
 }  # fmt: skip
 
@@ -63,7 +63,7 @@ def further(world: World, colour: NDArray[np.float32], air: float = 293.0, stren
     white = np.clip((visible - 0.2) / 0.07, 0, 1) * green  # snow is black in the shortwave infrared
     edge = red + (nir - red) * np.where(green, 0.78, 0.5)
     warm = np.array([WARM.get(m.name, 6.0) for m in MATERIALS], np.float32)[material]
-    warm = np.where(green & ~np.isin(material, [MATERIAL["forest"], MATERIAL["tree"], MATERIAL["fruit"]]), 9 - 9 * leafy, warm)
+    warm = np.where(green & ~np.isin(material, [MATERIAL[name] for name in ("forest", "needles", "tree", "fruit")]), 9 - 9 * leafy, warm)
     kelvin = air + warm * strength
     rows = (
         edge / SHORTWAVE, nir * first * (1 - 0.8 * white) / SHORTWAVE, nir * second * (1 - 0.8 * white) / SHORTWAVE,

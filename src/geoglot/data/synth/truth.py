@@ -13,7 +13,7 @@ from shapely import get_coordinates
 from shapely.geometry.base import BaseGeometry
 
 from geoglot.core.errors import InputError
-from geoglot.data.synth.instances import Instance, instances
+from geoglot.data.synth.instances import FOUND, Instance, found_share, instances
 from geoglot.data.synth.legend import CLASSES
 from geoglot.data.synth.shapes import Ring
 from geoglot.geo.footprint import transformer
@@ -82,11 +82,24 @@ class Rendered:
         for zone in self.zones:
             image = maps.setdefault(zone.label, Image.new("L", size))
             ImageDraw.Draw(image).polygon((zone.polygon / USE_STEP - 0.5).ravel().tolist(), fill=1)
-        return {label: np.asarray(image) > 0 for label, image in maps.items()}
+        clear = np.ones(size[::-1], bool)
+        if "cloud" in self.classes:
+            clear = self.cover[::USE_STEP, ::USE_STEP] != self.classes.index("cloud")
+        return {label: (np.asarray(image) > 0) & clear for label, image in maps.items()}
 
     @cached_property
     def _middles(self) -> NDArray[np.float64]:
         return np.array([(*o.centre, o.span) for o in self.objects]).reshape(-1, 3)
+
+    @cached_property
+    def _seen(self) -> NDArray[np.bool_]:
+        """Which objects are of three pixels at least and not under something else."""
+        seen = self._middles[:, 2] >= 3
+        large = [self.objects[i] for i in np.flatnonzero(seen)]
+        if large:
+            shares = found_share([o.label for o in large], [o.polygon for o in large], self.cover, self.classes)
+            seen[seen] = np.array(shares) >= FOUND
+        return seen
 
     @cached_property
     def _bounds(self) -> NDArray[np.float64]:
@@ -96,13 +109,14 @@ class Rendered:
     def truth_at(self, window: Window | None = None) -> Truth:
         """Count what lies in a window (row, column, height, width in pixels; all by default).
 
-        An object counts where its middle is. Objects of less than three pixels are left out: nobody could see them.
+        An object counts where its middle is. Objects of less than three pixels, or under something else, are
+        left out: nobody could see them.
         """
         row, col, height, width = self._checked(window)
         part = self.cover[row : row + height, col : col + width]
         share = np.bincount(part.ravel(), minlength=len(self.classes)) / part.size
         m = self._middles
-        held = (m[:, 0] >= col) & (m[:, 0] < col + width) & (m[:, 1] >= row) & (m[:, 1] < row + height) & (m[:, 2] >= 3)
+        held = (m[:, 0] >= col) & (m[:, 0] < col + width) & (m[:, 1] >= row) & (m[:, 1] < row + height) & self._seen
         inside = [self.objects[i] for i in np.flatnonzero(held)]
         s = USE_STEP
         cut = (slice(row // s, max(row // s + 1, (row + height) // s)), slice(col // s, max(col // s + 1, (col + width) // s)))
