@@ -4,8 +4,9 @@ from geoglot.data.synth.demo import PLANS, SEARCHES, DemoScene, Plan, Search, de
 from geoglot.data.synth.describe import SCENES, describe, scene_class
 from geoglot.data.synth.landscape import KINDS, landscape
 from geoglot.data.synth.legend import BANDS, CLASSES
+from geoglot.data.synth.objects import Labelled
 from geoglot.data.synth.render import render
-from geoglot.data.synth.truth import Labelled, Rendered, Truth
+from geoglot.data.synth.truth import Rendered, Truth
 from geoglot.data.synth.world import World
 
 __all__ = [

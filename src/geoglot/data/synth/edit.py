@@ -38,12 +38,12 @@ def append(world: World, sketch: Sketch, cleared: Sequence[Ring] = ()) -> World:
     made = sketch.world(world.seed, world.kind, world.crs, world.origin)
     a, b = world.drawing, made.drawing
     parts = {
-        f.name: np.concatenate([getattr(a, f.name), getattr(b, f.name)]) for f in fields(Drawing) if f.name not in LAYOUT
-    }  # fmt: skip
-    parts["stripe"] = np.concatenate([a.stripe, np.where(b.stripe > 0, b.stripe + len(world.stripes) - 1, 0)]).astype(np.uint16)
-    drawing = _renewed(
-        a, coords=np.concatenate([a.coords, b.coords]), starts=np.concatenate([a.starts, b.starts[1:] + len(a.coords)]), **parts
-    )
+        f.name: np.concatenate([getattr(a, f.name), getattr(b, f.name)[1:]]) for f in fields(Drawing) if f.name not in LAYOUT
+    }  # the sketch's own ground is left out
+    parts["stripe"] = np.concatenate([a.stripe, np.where(b.stripe > 0, b.stripe + len(world.stripes) - 1, 0)[1:]]).astype(np.uint16)
+    skip = int(b.starts[1])
+    starts = np.concatenate([a.starts, b.starts[2:] - skip + len(a.coords)])
+    drawing = _renewed(a, coords=np.concatenate([a.coords, b.coords[skip:]]), starts=starts, **parts)
     kept = world.things if not len(cleared) else _without(world.things, cleared)
     return replace(
         world, drawing=drawing, things=(*kept, *made.things), zones=(*world.zones, *made.zones),
@@ -80,14 +80,15 @@ def reshaped(world: World, rings: Mapping[int, Ring]) -> World:
     own = [rings.get(k) for k in range(len(d.material))]
     counts = np.array([n if ring is None else len(ring) for n, ring in zip(np.diff(d.starts).tolist(), own, strict=True)])
     coords = np.concatenate([d.coords[d.starts[k] : d.starts[k + 1]] if ring is None else ring for k, ring in enumerate(own)])
-    size, box, middle, convex = d.size.copy(), d.box.copy(), d.middle.copy(), d.convex.copy()
+    size, box, middle = d.size.copy(), d.box.copy(), d.middle.copy()
+    convex, single = d.convex.copy(), d.single.copy()
     for k, ring in rings.items():
         size[k] = Polygon(ring).area
         box[k] = (*ring.min(axis=0), *ring.max(axis=0))
-        middle[k], convex[k] = (box[k, :2] + box[k, 2:]) / 2, False
+        middle[k], convex[k], single[k] = (box[k, :2] + box[k, 2:]) / 2, False, False
     starts = np.concatenate([[0], np.cumsum(counts)])
     return replace(
-        world, drawing=_renewed(d, coords=coords, starts=starts, size=size, box=box, middle=middle, convex=convex)
+        world, drawing=_renewed(d, coords=coords, starts=starts, size=size, box=box, middle=middle, convex=convex, single=single)
     )
 
 
@@ -160,6 +161,6 @@ def covers(world: World, grid: Grid) -> NDArray[np.uint8]:
             shape = (min(BLOCK, h - top), min(BLOCK, w - left))
             frame = Frame(x0 + left * step[0], y1 - top * step[1], step, shape)
             layers = paint(world, frame, 2, OVERHEAD, world.drawing.colour)
-            material = layers.of(world.drawing.material, MATERIAL["grass"])[INNER]
+            material = layers.of(world.drawing.material)[INNER]
             out[top : top + shape[0], left : left + shape[1]] = cover_of().take(material)
     return out

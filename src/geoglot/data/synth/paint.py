@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from PIL import Image
 
 from geoglot.data.synth import stack
-from geoglot.data.synth.legend import MATERIAL, MATERIALS
 from geoglot.data.synth.stack import Frame
-from geoglot.data.synth.world import DOME, FLAT, GABLE, HIP, Drawing, World
+from geoglot.data.synth.world import DOME, FLAT, HIP, Drawing, World
 
 MARGIN = 1  # pixels painted around a block, so that the point spread reaches across its edge
 FARTHEST = 90.0  # metres that the longest shadow reaches
 SOFT = 25  # centimetres above the ray where a shadow is full, at least
-GROUND = MATERIALS[MATERIAL["grass"]].colour  # where nothing is drawn
 
 
 @dataclass(frozen=True)
@@ -38,23 +37,23 @@ class Sun:
 class Layers:
     """A painted block, MARGIN pixels wider on each side than was asked for.
 
-    colour (H, W, 4) counts; shadow (H, W) 0-255 or None; lit (H, W) factor of roofs and crowns turned to the sun or
-    from it, or None; top (H, W): the row in `which` of the shape seen at each pixel's middle, plus one, 0 where there
-    is none; own (H * fine, W * fine): the same on each cell; which: numbers of the shapes in the world's drawing; frame:
+    colour (H, W, 4) counts; shadow (H, W) 0-255 or None; lit: flat indices of pixels on roofs and crowns turned to the
+    sun or from it, and how much that brightens them; top (H, W): the row in `which` of the shape seen at each pixel's
+    middle; own (H * fine, W * fine): the same on each cell; which: numbers of shapes in the world's drawing; frame:
     where it lies.
     """
 
     colour: NDArray[np.uint8]
     shadow: NDArray[np.uint8] | None
     lit: tuple[NDArray[np.int64], NDArray[np.float32]] | None
-    top: NDArray[np.int32]
-    own: NDArray[np.int32]
+    top: NDArray[np.int64]
+    own: NDArray[np.int64]
     which: NDArray[np.int64]
     frame: Frame
 
-    def of(self, values: NDArray[np.generic], ground: float = 0) -> NDArray[np.generic]:
-        """Return an attribute of the drawing (one value a shape) on each pixel, (H, W); `ground` where nothing is drawn."""
-        table = np.concatenate([np.array([ground], values.dtype), values[self.which]])
+    def of(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return an attribute of the drawing (one value a shape) on each pixel, (H, W)."""
+        table: NDArray[Any] = values[self.which]
         return table.take(self.top)
 
 
@@ -70,7 +69,8 @@ def paint(world: World, inner: Frame, fine: int, sun: Sun, colour: NDArray[np.fl
     # towards the sun: left, top, right, bottom
     more = (pads[0] * (cast[0] > 0), pads[1] * (cast[1] < 0), pads[0] * (cast[0] <= 0), pads[1] * (cast[1] >= 0))
     wide = inner.padded(*(int(m) + MARGIN for m in more))
-    ids = stack.cells(d, which, wide, fine)
+    pile = stack.stacked(d, which, wide, fine)
+    ids, which = pile.ids, pile.which
     h, w = inner.shape[0] + 2 * MARGIN, inner.shape[1] + 2 * MARGIN
     rows, cols = slice(more[1] * fine, (more[1] + h) * fine), slice(more[0] * fine, (more[0] + w) * fine)
     own = ids[rows, cols]
@@ -78,18 +78,15 @@ def paint(world: World, inner: Frame, fine: int, sun: Sun, colour: NDArray[np.fl
     frame = inner.grown(MARGIN)
     shadow = None
     if casts:
-        table = np.zeros(len(which) + 1, np.int16)
-        table[1:] = np.minimum(d.height[which], 150) * 100
+        table = (np.minimum(d.height[which], 150) * 100).astype(np.int16)
         deep = shade(table.take(ids), cells, cast, tallest)[rows, cols]
         shadow = np.asarray(Image.fromarray(deep).reduce(fine)) if fine > 1 else deep
-    return Layers(mixed(own, colour[which], GROUND, fine), shadow, _lit(d, which, top, frame, sun), top, own, which, frame)
+    return Layers(mixed(own, colour[which], fine), shadow, _lit(d, which, top, frame, sun), top, own, which, frame)
 
 
-def mixed(own: NDArray[np.int32], colour: NDArray[np.float32], ground: ArrayLike, fine: int) -> NDArray[np.uint8]:
-    """Return counts (H, W, 4) of pixels of `fine` x `fine` cells whose shapes have colours (N, 4), `ground` (4,) where none is."""
-    table = np.empty((len(colour) + 1, 4), np.uint8)
-    table[0] = np.rint(ground)
-    table[1:] = np.clip(np.rint(colour), 0, 255)
+def mixed(own: NDArray[np.int64], colour: NDArray[np.float32], fine: int) -> NDArray[np.uint8]:
+    """Return counts (H, W, 4) of pixels of `fine` x `fine` cells, whose shapes have colours (N, 4)."""
+    table = np.clip(np.rint(colour), 0, 255).astype(np.uint8)
     flat = table.view(np.uint32)[:, 0].take(own)
     image = Image.frombuffer("CMYK", (own.shape[1], own.shape[0]), flat, "raw", "CMYK", 0, 1)
     return np.asarray(image.reduce(fine) if fine > 1 else image)
@@ -121,20 +118,23 @@ def shade(height: NDArray[np.int16], cells: tuple[float, float], cast: NDArray[n
     rays -= height
     full = max(SOFT, round(drop))
     np.minimum(rays, full, out=rays)
-    return np.rint(np.arange(full + 1) * (255 / full)).astype(np.uint8).take(rays)
+    rays *= np.int16(255 * 128 // full)
+    rays >>= 7
+    return rays.astype(np.uint8)
 
 
-def _lit(d: Drawing, which: NDArray[np.int64], top: NDArray[np.int32], frame: Frame, sun: Sun
+def _lit(d: Drawing, which: NDArray[np.int64], top: NDArray[np.int64], frame: Frame, sun: Sun
          ) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:  # fmt: skip
     """Return flat indices of pixels on slopes, and how much brighter than level ground each slope is."""
     pixel = min(frame.gsd)
-    profile = d.profile[which]
-    profile = np.where(np.minimum(d.side[which, 0], d.side[which, 1]) < 0.8 * pixel, FLAT, profile)  # faces are averaged
-    if pixel > 5 or not profile.any():
+    if pixel > 5:
         return None
-    shaped = np.concatenate([[False], profile != FLAT]).take(top)
-    at = np.flatnonzero(shaped)
-    row = top.ravel()[at] - 1
+    averaged = np.minimum(d.side[which, 0], d.side[which, 1]) < 0.8 * pixel
+    profile = np.where(averaged, FLAT, d.profile[which])
+    if not profile.any():
+        return None
+    at = np.flatnonzero((profile != FLAT).take(top))
+    row = top.ravel()[at]
     number = which[row]
     w = top.shape[1]
     x = (frame.x0 + (at % w + 0.5) * frame.gsd[0]).astype(np.float32) - d.middle[number, 0]
@@ -149,4 +149,4 @@ def _lit(d: Drawing, which: NDArray[np.int64], top: NDArray[np.int32], frame: Fr
     along = np.sign(u) * (east * c + north * s)
     end = (profile[row] == HIP) & (np.abs(u) - (a - b) > np.abs(v))
     roof = 0.36 * np.where(end, along, across) - 0.06
-    return at, np.where(dome, lit, roof).astype(np.float32) * (profile[row] <= max(GABLE, HIP, DOME))
+    return at, np.where(dome, lit, roof).astype(np.float32)

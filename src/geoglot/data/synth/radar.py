@@ -66,8 +66,8 @@ def backscatter(world: World, frame: Frame, radar: Radar, crosses: tuple[bool, .
     wide = frame.padded(pad[0], pad[1], pad[0], pad[1])
     layers = paint(world, wide, fine, radar.light, d.colour)
     own = layers.own
-    height = np.concatenate([[0], np.minimum(d.height[layers.which], 60)]).astype(np.float32).take(own)
-    material = np.concatenate([[MATERIAL["grass"]], d.material[layers.which]]).astype(np.uint8)
+    height = np.minimum(d.height[layers.which], 60).take(own)
+    material = d.material[layers.which]
     rough = _rough(world, layers.which)
     cells = (frame.gsd[0] / fine, frame.gsd[1] / fine)
     lit = _lit(layers.shadow, own.shape, fine)
@@ -88,12 +88,12 @@ def backscatter(world: World, frame: Frame, radar: Radar, crosses: tuple[bool, .
 
 
 def _rough(world: World, which: NDArray[np.int64]) -> Floats:
-    """A factor for each shape of a block (and before them the ground): fields differ by moisture, roofs and ships by their corners."""
+    """A factor for each shape of a block: fields differ by moisture, roofs and ships by their corners."""
     d = world.drawing
     chance = mixed_up(field_numbers(d)[which], world.seed + 19)
     odd = np.isin(d.material[which], [MATERIAL[name] for name in HARD])
     deviation = np.where(odd, 5.0, 1.6)
-    return np.concatenate([[1], 10 ** (deviation * 1.7 * (chance - 0.5) * 2 / 10)]).astype(np.float32)
+    return np.asarray(10 ** (deviation * 1.7 * (chance - 0.5) * 2 / 10), np.float32)
 
 
 def _lit(shadow: NDArray[np.uint8] | None, shape: tuple[int, int], fine: int) -> Floats:

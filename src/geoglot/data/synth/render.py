@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 import numpy as np
 from affine import Affine
@@ -16,10 +17,11 @@ from rasterio.warp import transform as transform_coords
 from geoglot.core.errors import InputError
 from geoglot.data.synth import textures
 from geoglot.data.synth.legend import BANDS, MATERIAL, amplitude, cover_of
+from geoglot.data.synth.objects import Objects, boxes_of
 from geoglot.data.synth.paint import MARGIN, Layers, Sun, paint
 from geoglot.data.synth.stack import Frame
-from geoglot.data.synth.truth import Labelled, Rendered
-from geoglot.data.synth.world import Thing, World
+from geoglot.data.synth.truth import Rendered
+from geoglot.data.synth.world import Packed, World
 from geoglot.geo.grid import Grid
 from geoglot.geo.raster import Raster
 from geoglot.geo.sensors import band
@@ -61,18 +63,26 @@ def vivid(colour: NDArray[np.float32], saturation: float) -> NDArray[np.float32]
     return np.concatenate([grey + (colour[:, :3] - grey) * np.float32(saturation), colour[:, 3:]], axis=1)
 
 
+def _signed(texture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return a texture's brightness in standard deviations from its mean."""
+    v = texture.astype(np.float32)
+    v -= 128
+    v *= np.float32(1 / textures.SCALE)
+    return v
+
+
 def _brightness(world: World, layers: Layers, material: NDArray[np.uint8], sun: Sun) -> NDArray[np.float32]:
     """Return the textures' factor on each pixel of a painted block, (H, W)."""
     frame, shape = layers.frame, material.shape
     x0, y1, gsd = frame.x0, frame.y1, frame.gsd
-    grain = textures.sample(textures.noise("grain"), x0, y1, gsd, shape)
     mottle = textures.sample(textures.noise("mottle"), x0, y1, gsd, shape)
-    centred = ((np.arange(256) - 128) / textures.SCALE).astype(np.float32)
-    factor = amplitude("fine").take(material)
-    factor *= centred.take(grain)
-    more = amplitude("mid").take(material)
-    more *= centred.take(mottle)
+    known = world.drawing.material[layers.which]
+    factor = _signed(textures.sample(textures.noise("grain"), x0, y1, gsd, shape))
+    factor *= amplitude("fine")[known].take(layers.top)
+    more = _signed(mottle)
+    more *= amplitude("mid")[known].take(layers.top)
     factor += more
+    centred = ((np.arange(256) - 128) / textures.SCALE).astype(np.float32)
     for kind in ("forest", "needles"):
         woods = np.flatnonzero(material == MATERIAL[kind])
         if len(woods):
@@ -95,18 +105,13 @@ def _brightness(world: World, layers: Layers, material: NDArray[np.uint8], sun: 
 def _stripes(world: World, layers: Layers, factor: NDArray[np.float32]) -> None:
     """Add the brightness of rows to the factor (H, W): a wave across each striped shape."""
     frame = layers.frame
-    known = world.drawing.stripe[layers.which]
-    pixel = min(frame.gsd)
-    table = np.zeros((3, len(known) + 1), np.float32)
-    for number in np.unique(known[known > 0]).tolist():
-        s = world.stripes[number]
-        fade = min(max((s.period / pixel - 2.0) / 2.0, 0.0), 1.0)
-        at = np.flatnonzero(known == number) + 1
-        table[:, at] = np.array([256 / s.period * math.cos(s.angle), 256 / s.period * math.sin(s.angle), s.strength * fade])[
-            :, None
-        ]
-    if not table[2].any():
+    east, north, period, strength = world.rows.astype(np.float32)
+    strength = strength * np.clip((period / min(frame.gsd) - 2) / 2, 0, 1)
+    if not strength.any():
         return
+    turns = 256 / period
+    known = world.drawing.stripe[layers.which]
+    table = np.stack([turns * east, turns * north, strength])[:, known]
     at = np.flatnonzero(table[2].take(layers.top) > 0)
     w = factor.shape[1]
     row = layers.top.ravel()[at]
@@ -128,6 +133,17 @@ def spread(v: NDArray[np.float32], share: float) -> NDArray[np.float32]:
     return v[1:-1] * np.float32(1 - 2 * share) + (v[:-2] + v[2:]) * np.float32(share)
 
 
+@lru_cache(maxsize=1)
+def _noise() -> NDArray[np.float32]:
+    return np.random.default_rng(5).normal(size=(BLOCK + 256, BLOCK + 256)).astype(np.float32)
+
+
+def _grainy(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return white noise of unit deviation, (H, W): a part of one table, chosen at random."""
+    row, col = rng.integers(0, 256, 2)
+    return _noise()[row : row + shape[0], col : col + shape[1]]
+
+
 @dataclass(frozen=True)
 class Ground:
     """A painted block under its sun, MARGIN pixels wider on each side: material (H, W), the textures' factor on each
@@ -143,7 +159,7 @@ class Ground:
 def ground(world: World, frame: Frame, sun: Sun, colour: NDArray[np.float32]) -> Ground:
     """Paint a block and light it; `colour` (N, 4) gives each shape its counts."""
     layers = paint(world, frame, 2, sun, colour)
-    material = layers.of(world.drawing.material, MATERIAL["grass"])
+    material = layers.of(world.drawing.material)
     factor = _brightness(world, layers, material, sun)
     shallow = None
     wet = material == MATERIAL["water"]
@@ -157,7 +173,7 @@ def picture(g: Ground, channels: list[int], style: Look, rng: np.random.Generato
     """Return display counts (C, H, W) of a block as a camera sees it."""
     layers, factor, shallow = g.layers, g.factor, g.shallow
     out = np.empty((len(channels), *(side - 2 * MARGIN for side in g.material.shape)), np.uint8)
-    normal = np.random.default_rng(5).normal(size=256) * style.noise
+    dark = None if layers.shadow is None else layers.shadow.astype(np.float32)
     for k, c in enumerate(channels):
         v = layers.colour[..., c].astype(np.float32)
         if shallow is not None:
@@ -165,38 +181,40 @@ def picture(g: Ground, channels: list[int], style: Look, rng: np.random.Generato
         v *= factor
         haze = style.haze * (0.25 if c == 3 else 1.0)
         gain = style.gain[c] * (1 - haze) * style.contrast
-        if layers.shadow is not None:
-            v *= (gain * (1 - SHADE[c] / 255 * np.arange(256))).astype(np.float32).take(layers.shadow)
-        else:
+        if dark is None:
             v *= np.float32(gain)
+        else:
+            light = dark * np.float32(-gain * SHADE[c] / 255)
+            light += np.float32(gain)
+            v *= light
         v = spread(v, style.spread)
-        level = haze * HAZE[c] + 100 * (1 - style.contrast) * (c != 3)
-        v += (normal + level).astype(np.float32).take(np.frombuffer(rng.bytes(v.size), np.uint8)).reshape(v.shape)
+        v += _grainy(v.shape, rng) * np.float32(style.noise) + np.float32(haze * HAZE[c] + 100 * (1 - style.contrast) * (c != 3))
         np.clip(v, 0, 255, out=v)
         out[k] = v
     return out
 
 
-def objects(things: tuple[Thing, ...], world: World, grid: Grid, partly: bool) -> tuple[Labelled, ...]:
+def objects(things: Packed, world: World, grid: Grid, partly: bool) -> Objects:
     """Return the things whose middle lies in the frame (or any part of them, if `partly`), in its pixels."""
     h, w = grid.shape
-    if not things:
-        return ()
-    points = np.concatenate([thing.ring for thing in things]) + world.origin
-    if grid.crs != world.crs:
-        xs, ys = transform_coords(world.crs, grid.crs, points[:, 0], points[:, 1])
-        points = np.stack([xs, ys], 1)
+    points, boxes = things.corners, things.boxes
     t = ~grid.transform
-    pixels = points @ np.array([[t.a, t.d], [t.b, t.e]]) + (t.c, t.f)
-    out = []
-    ends = np.cumsum([len(thing.ring) for thing in things])
-    for thing, p in zip(things, np.split(pixels, ends[:-1]), strict=True):
-        a, b = p.min(axis=0), p.max(axis=0)
-        x, y = (a + b) / 2
-        if (0 <= x < w and 0 <= y < h) or (partly and a[0] < w and a[1] < h and b[0] > 0 and b[1] > 0):
-            c, e = np.clip(a, 0, (w, h)), np.clip(b, 0, (w, h))
-            out.append(Labelled(thing.label, p, (float(c[0]), float(c[1]), float(e[0]), float(e[1]))))
-    return tuple(out)
+    turn, shift = np.array([[t.a, t.d], [t.b, t.e]]), np.array([t.c, t.f])
+    if grid.crs == world.crs and not grid.rotated:
+        shift = np.array(world.origin) @ turn + shift
+        sides = boxes.reshape(-1, 2, 2) @ turn + shift
+        box = np.concatenate([sides.min(axis=1), sides.max(axis=1)], axis=1)
+    else:
+        points = points + world.origin
+        if len(points):
+            points = np.stack(transform_coords(world.crs, grid.crs, points[:, 0], points[:, 1]), 1)
+        box = boxes_of(points @ turn + shift, things.starts)
+    x, y = (box[:, 0] + box[:, 2]) / 2, (box[:, 1] + box[:, 3]) / 2
+    held = (x >= 0) & (x < w) & (y >= 0) & (y < h)
+    if partly:
+        held |= (box[:, 0] < w) & (box[:, 1] < h) & (box[:, 2] > 0) & (box[:, 3] > 0)
+    kept = np.flatnonzero(held)
+    return Objects(things.labels, points, things.starts, kept, (turn, shift), box[kept], (h, w))
 
 
 def render(world: World, grid: Grid, bands: tuple[str, ...] = ("red", "green", "blue"), seed: int = 0,
@@ -228,8 +246,8 @@ def render(world: World, grid: Grid, bands: tuple[str, ...] = ("red", "green", "
             data[:, place[0], place[1]] = picture(g, channels, style, rng)
             cover[place], plant[place] = cover_of().take(g.material[INNER]), g.layers.of(world.drawing.plant)[INNER]
     raster = Raster(data, np.ones((h, w), bool), grid, tuple(band(name) for name in bands), time)
-    things = objects(world.things, world, grid, True)
-    return Rendered(raster, cover, things, objects(world.zones, world, grid, True), world.kind, grid.gsd, plant=plant)
+    things = objects(world.packed[0], world, grid, True)
+    return Rendered(raster, cover, things, objects(world.packed[1], world, grid, True), world.kind, grid.gsd, plant=plant)
 
 
 def _warped(world: World, grid: Grid, bands: tuple[str, ...], seed: int, time: datetime | None) -> Rendered:
@@ -245,5 +263,5 @@ def _warped(world: World, grid: Grid, bands: tuple[str, ...], seed: int, time: d
     for seen, out in ((flat.cover, cover), (flat.plant, plant)):
         reproject(seen, out, resampling=Resampling.nearest, **frame)
     raster = Raster(data, np.ones(grid.shape, bool), grid, flat.raster.bands, time)
-    things = objects(world.things, world, grid, True)
-    return Rendered(raster, cover, things, objects(world.zones, world, grid, True), world.kind, step, plant=plant)
+    things = objects(world.packed[0], world, grid, True)
+    return Rendered(raster, cover, things, objects(world.packed[1], world, grid, True), world.kind, step, plant=plant)

@@ -111,7 +111,7 @@ class Plan:
         grid = self.grid if part is None else self.grid.window(*part)
         raster = Raster(e.data, np.ones(shape, bool), grid, self.shot.bands, self._time)
         seen = np.where(e.cloud, np.uint8(len(CLASSES)), e.cover)
-        things, zones = (objects(listed, self.world, grid, True) for listed in (self.world.things, self.world.zones))
+        things, zones = (objects(listed, self.world, grid, True) for listed in self.world.packed)
         truth = Rendered(raster, seen, things, zones, self.world.kind, grid.gsd, e.plant, CLOUDED)
         return View(raster, truth, e.cover, e.state, e.cloud, e.shade, self.shot, self.shot.season)
 

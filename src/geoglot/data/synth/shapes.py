@@ -40,12 +40,15 @@ def disc(x: float, y: float, radius: float, count: int = 0) -> Ring:
     return ring
 
 
-def lumps(rng: np.random.Generator, points: Ring, radius: ArrayLike, count: int = 8, rough: float = 0.12) -> NDArray[np.float64]:
-    """Return roundish outlines about points (N, 2) with radii (one or N), (N, count, 2)."""
+def lumps(rng: np.random.Generator, points: Ring, radius: ArrayLike, count: int = 8) -> NDArray[np.float64]:
+    """Return roundish convex outlines, no two alike, about points (N, 2) with radii (one or N), (N, count, 2)."""
     n = len(points)
-    r = np.broadcast_to(np.asarray(radius, np.float64), n)[:, None] * (1.04 + rough * rng.uniform(-1, 1, (n, count)))
+    r = np.broadcast_to(np.asarray(radius, np.float64), n)[:, None] * (1.04 + 0.03 * rng.uniform(-1, 1, (n, count)))
     t = np.arange(count) * (2 * math.pi / count) + rng.uniform(0, 2 * math.pi, (n, 1))
-    return np.stack([np.cos(t) * r, np.sin(t) * r], -1) + points[:, None]
+    long, turn = np.exp(rng.uniform(-0.22, 0.22, (n, 1))), rng.uniform(0, math.pi, (n, 1))
+    u, v = np.cos(t) * r * long, np.sin(t) * r / long
+    c, s = np.cos(turn), np.sin(turn)
+    return np.stack([u * c - v * s, u * s + v * c], -1) + points[:, None]
 
 
 def rects(x: ArrayLike, y: ArrayLike, length: ArrayLike, width: ArrayLike, angle: ArrayLike = 0.0) -> NDArray[np.float64]:

@@ -15,32 +15,12 @@ from shapely.geometry.base import BaseGeometry
 from geoglot.core.errors import InputError
 from geoglot.data.synth.instances import FOUND, Instance, found_share, instances
 from geoglot.data.synth.legend import CLASSES
-from geoglot.data.synth.shapes import Ring
+from geoglot.data.synth.objects import Labelled, Objects
 from geoglot.geo.footprint import transformer
 from geoglot.geo.grid import Window
 from geoglot.geo.raster import Raster
 
 USE_STEP = 4  # pixels a cell of the map of uses
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """An object or area in a picture, in pixel edges: polygon (N, 2), upright box x0, y0, x1, y1 cut at the frame."""
-
-    label: str
-    polygon: Ring
-    box: tuple[float, float, float, float]
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        """Middle of the whole polygon's box, x, y in pixels."""
-        a, b = self.polygon.min(axis=0), self.polygon.max(axis=0)
-        return float(a[0] + b[0]) / 2, float(a[1] + b[1]) / 2
-
-    @property
-    def span(self) -> float:
-        """Longer side of the whole polygon's box, in pixels."""
-        return float((self.polygon.max(axis=0) - self.polygon.min(axis=0)).max())
 
 
 @dataclass(frozen=True)
@@ -67,8 +47,8 @@ class Rendered:
 
     raster: Raster
     cover: NDArray[np.uint8]
-    objects: tuple[Labelled, ...]
-    zones: tuple[Labelled, ...]
+    objects: Objects
+    zones: Objects
     kind: str
     gsd: float
     plant: NDArray[np.uint8]
@@ -88,23 +68,14 @@ class Rendered:
         return {label: (np.asarray(image) > 0) & clear for label, image in maps.items()}
 
     @cached_property
-    def _middles(self) -> NDArray[np.float64]:
-        return np.array([(*o.centre, o.span) for o in self.objects]).reshape(-1, 3)
-
-    @cached_property
     def _seen(self) -> NDArray[np.bool_]:
         """Which objects are of three pixels at least and not under something else."""
-        seen = self._middles[:, 2] >= 3
+        seen = self.objects.middles[:, 2] >= 3
         large = [self.objects[i] for i in np.flatnonzero(seen)]
         if large:
             shares = found_share([o.label for o in large], [o.polygon for o in large], self.cover, self.classes)
             seen[seen] = np.array(shares) >= FOUND
         return seen
-
-    @cached_property
-    def _bounds(self) -> NDArray[np.float64]:
-        ends = [(*o.polygon.min(axis=0), *o.polygon.max(axis=0)) for o in self.objects]
-        return np.array(ends).reshape(-1, 4)
 
     def truth_at(self, window: Window | None = None) -> Truth:
         """Count what lies in a window (row, column, height, width in pixels; all by default).
@@ -115,7 +86,7 @@ class Rendered:
         row, col, height, width = self._checked(window)
         part = self.cover[row : row + height, col : col + width]
         share = np.bincount(part.ravel(), minlength=len(self.classes)) / part.size
-        m = self._middles
+        m = self.objects.middles
         held = (m[:, 0] >= col) & (m[:, 0] < col + width) & (m[:, 1] >= row) & (m[:, 1] < row + height) & self._seen
         inside = [self.objects[i] for i in np.flatnonzero(held)]
         s = USE_STEP
@@ -134,7 +105,7 @@ class Rendered:
         """The objects of a window of which more than the share `least` lies inside, cut at its frame, in its pixels."""
         row, col, height, width = self._checked(window)
         part = self.cover[row : row + height, col : col + width]
-        b = self._bounds
+        b = self.objects.boxes
         held = (b[:, 0] < col + width) & (b[:, 2] > col) & (b[:, 1] < row + height) & (b[:, 3] > row)
         chosen = [self.objects[i] for i in np.flatnonzero(held)]
         rings = [o.polygon - (col, row) for o in chosen]

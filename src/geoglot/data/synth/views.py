@@ -221,8 +221,7 @@ class _Camera:
             counts = layers.colour[..., c].astype(np.float32)
         else:
             assert self.more is not None
-            bare = spectra.GROUND_MORE
-            counts = mixed(layers.own, self.more[layers.which], bare, 2)[..., c - 4].astype(np.float32)
+            counts = mixed(layers.own, self.more[layers.which], 2)[..., c - 4].astype(np.float32)
         shade = 1.0 if layers.shadow is None else 1 - layers.shadow * np.float32((*SHADE, 0.75, 0.8, 0.82, 0.0)[c] / 255)
         if c == 7:
             kelvin = spectra.reflectance(counts, 7) + (0 if layers.shadow is None else layers.shadow * np.float32(-4 / 255))

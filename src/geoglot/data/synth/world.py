@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from rasterio.crs import CRS
 
 from geoglot.data.synth.legend import GREEN, MATERIAL, MATERIALS, PLANT
+from geoglot.data.synth.objects import boxes_of
 from geoglot.data.synth.shapes import Ring, ribbon
 from geoglot.geo.grid import Grid
 
@@ -33,6 +35,23 @@ class Thing:
 
 
 @dataclass(frozen=True)
+class Packed:
+    """Things as arrays: labels; corners (M, 2) in metres; thing i owns corners[starts[i]:starts[i + 1]]; boxes (N, 4)."""
+
+    labels: tuple[str, ...]
+    corners: NDArray[np.float64]
+    starts: NDArray[np.int64]
+    boxes: NDArray[np.float64]
+
+
+def packed(things: tuple[Thing, ...]) -> Packed:
+    """Return things as arrays."""
+    corners = np.concatenate([thing.ring for thing in things]) if things else np.zeros((0, 2))
+    starts = np.concatenate([[0], np.cumsum([len(thing.ring) for thing in things])]).astype(np.int64)
+    return Packed(tuple(thing.label for thing in things), corners, starts, boxes_of(corners, starts))
+
+
+@dataclass(frozen=True)
 class Stripes:
     """Parallel lines on a field: direction (radians), period (metres) and strength (fraction)."""
 
@@ -42,12 +61,21 @@ class Stripes:
 
 
 @dataclass(frozen=True)
+class Level:
+    """Shapes worth drawing at an octave of cell sizes: numbers, box sides (x0, y0, x1, y1), largest cell each stays at."""
+
+    kept: NDArray[np.int64]
+    sides: tuple[NDArray[np.float32], ...]
+    limit: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Drawing:
-    """All shapes in painting order, as flat arrays: shape i owns coords[starts[i]:starts[i + 1]], counter-clockwise.
+    """All shapes in painting order, as flat arrays; shape 0 is the ground, which has no end. Shape i owns coords[starts[i]:starts[i + 1]], counter-clockwise.
 
     coords (M, 2) metres; colour (N, 4) counts; height metres above the ground; profile FLAT, DOME, GABLE or HIP about
-    middle (N, 2) and axis (radians, along the first edge), with side (N, 2) half its length and width; stripe: number
-    in the world's stripes; plant: number in the legend's PLANTS; size (N,) square metres; box (N, 4) x0, y0, x1, y1.
+    middle (N, 2) and axis (radians, along the first edge), with side (N, 2) half its length and width; convex: whether it is; single: whether
+    an east-west line meets it in one piece (or nearly); stripe: number in the world's stripes; plant: number in the legend's PLANTS; size (N,) square metres; box (N, 4) x0, y0, x1, y1.
     """
 
     coords: NDArray[np.float64]
@@ -62,19 +90,19 @@ class Drawing:
     side: NDArray[np.float32]
     axis: NDArray[np.float32]
     convex: NDArray[np.bool_]
+    single: NDArray[np.bool_]
     size: NDArray[np.float32]
     box: NDArray[np.float64]
-    _levels: dict[int, tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
+    _levels: dict[int, Level] = field(default_factory=dict, repr=False, compare=False)
+    tiles: dict[tuple[float, int, int], Any] = field(default_factory=dict, repr=False, compare=False)
 
-    @property
+    @cached_property
     def tallest(self) -> float:
         """Greatest height of a shape, metres."""
         return float(self.height.max(initial=0))
 
-    def level(self, cell: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the shapes to draw at a cell size, and their boxes: those within one cell kept with a chance of their share.
+    def level(self, cell: float) -> Level:
+        """Return the shapes that may be drawn at a cell size: of those within one cell, as many as cover as much.
 
         Which ones stay depends on their number alone. The choice for an octave is remembered for the next call.
         """
@@ -82,14 +110,12 @@ class Drawing:
         if octave not in self._levels:
             chance = np.arange(len(self.size), dtype=np.uint64) * np.uint64(2654435761) % np.uint64(2**32)
             long = np.maximum(self.box[:, 2] - self.box[:, 0], self.box[:, 3] - self.box[:, 1])
-            limit = np.maximum(
-                long, np.sqrt(self.size / (chance.astype(np.float64) + 1) * 2.0**32)
-            )  # the largest cell it stays at
+            limit = np.maximum(long / 2, np.sqrt(self.size / (chance.astype(np.float64) + 1) * 2.0**32))
+            limit[0] = 0  # the ground is everywhere
             kept = np.flatnonzero(limit >= 2.0**octave)
-            self._levels[octave] = kept, self.box[kept], limit[kept]
-        kept, box, limit = self._levels[octave]
-        held = limit >= cell
-        return kept[held], box[held]
+            sides = tuple(np.ascontiguousarray(column, np.float32) for column in self.box[kept].T)
+            self._levels[octave] = Level(kept, sides, limit[kept].astype(np.float32))
+        return self._levels[octave]
 
 
 @dataclass(frozen=True)
@@ -111,6 +137,16 @@ class World:
     stripes: tuple[Stripes, ...]
     shallow: NDArray[np.float32] | None
     relief: NDArray[np.float32] | None
+
+    @cached_property
+    def packed(self) -> tuple[Packed, Packed]:
+        """The things and the zones, as arrays."""
+        return packed(self.things), packed(self.zones)
+
+    @cached_property
+    def rows(self) -> NDArray[np.float64]:
+        """Direction (east and north of a unit vector), period and strength of each stripe pattern, (4, N)."""
+        return np.array([(math.cos(r.angle), math.sin(r.angle), r.period, r.strength) for r in self.stripes]).T
 
     def grid(self, gsd: float, size: int | tuple[int, int], east: float = 0.0, north: float = 0.0) -> Grid:
         """A grid of `size` pixels (or height, width) of `gsd` metres, its middle `east`, `north` metres from the world's."""
@@ -259,6 +295,13 @@ class Sketch:
         p = np.concatenate([ring, (ring + np.roll(ring, 1, axis=0)) / 2, ring.mean(axis=0)[None]])
         return not bool(self.taken(p).any())
 
+    def covered(self, ring: Ring) -> bool:
+        """Tell whether all of a small convex ring lies on ground that is taken, as far as 25 points tell."""
+        t = np.linspace(0, 1, 5)
+        u, v = (m.reshape(-1, 1) for m in np.meshgrid(t, t))
+        p = ring[0] * (1 - u) * (1 - v) + ring[1] * u * (1 - v) + ring[2] * u * v + ring[3] * (1 - u) * v
+        return bool(self.taken(p).all())
+
     def _shallow(self) -> NDArray[np.float32] | None:
         if self._wet.getbbox() is None:
             return None
@@ -269,10 +312,12 @@ class Sketch:
 
     def world(self, seed: int, kind: str, crs: CRS, origin: tuple[float, float]) -> World:
         """Close the sketch: sort the shapes into painting order and pack them."""
+        side = self.extent * 2
+        self.add(-1, np.array([(-side, -side), (side, -side), (side, side), (-side, side)]), "grass")
         rows = sorted(self._rows, key=lambda r: r.z)
         counts = [len(r.rings) for r in rows]
         corners = np.repeat([r.rings.shape[1] for r in rows], counts)
-        coords, starts, size, box, convex = _pack(np.concatenate([r.rings.reshape(-1, 2) for r in rows]), corners)
+        coords, starts, size, box, convex, single = _pack(np.concatenate([r.rings.reshape(-1, 2) for r in rows]), corners)
         first = coords[starts[:-1]]
         edge, other = coords[starts[:-1] + 1] - first, coords[starts[:-1] + 2] - coords[starts[:-1] + 1]
         profile = np.repeat(np.array([r.profile for r in rows], np.uint8), counts)
@@ -289,7 +334,7 @@ class Sketch:
             middle=((box[:, :2] + box[:, 2:]) / 2).astype(np.float32),
             side=np.where((profile == DOME)[:, None], radius[:, None], side).astype(np.float32),
             axis=np.arctan2(edge[:, 1], edge[:, 0]).astype(np.float32),
-            convex=convex, size=size.astype(np.float32), box=box,
+            convex=convex, single=single, size=size.astype(np.float32), box=box,
         )  # fmt: skip
         return World(
             seed, kind, crs, origin, self.extent, drawing, tuple(self.things), tuple(self.zones),
@@ -298,8 +343,8 @@ class Sketch:
 
 
 def _pack(p: Ring, counts: NDArray[np.int64]
-          ) -> tuple[Ring, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:  # fmt: skip
-    """Return all corners (M, 2) with each ring counter-clockwise; where rings start; areas; boxes; which are convex."""
+          ) -> tuple[Ring, NDArray[np.int64], Ring, Ring, NDArray[np.bool_], NDArray[np.bool_]]:  # fmt: skip
+    """Return all corners (M, 2) with each ring counter-clockwise; where rings start; areas; boxes; convex; single."""
     ends = np.cumsum(counts)
     first = ends - counts
     after = np.arange(1, len(p) + 1)
@@ -314,4 +359,5 @@ def _pack(p: Ring, counts: NDArray[np.int64]
     step = p[after] - p
     turn = step[:, 0] * step[after, 1] - step[:, 1] * step[after, 0]
     convex = np.minimum.reduceat(turn, first) >= -1e-6 * np.abs(size)
-    return p, np.append(first, len(p)), np.abs(size), np.concatenate([low, high], axis=1), convex
+    single = np.add.reduceat(np.abs(step[:, 1]), first) <= 2 * (high[:, 1] - low[:, 1]) * 1.02 + 4
+    return p, np.append(first, len(p)), np.abs(size), np.concatenate([low, high], axis=1), convex, single

@@ -37,13 +37,13 @@ def farmland(s: Sketch, target: float = 30000.0, hedges: float = 0.3, crops: dic
     names, share = list(common), list(common.values())
     verge = float(rng.uniform(0.5, 3.0))
     for quad in split(rng, rect(0, 0, s.extent * 1.5, s.extent * 1.5, turn), target * 8, 0.5):
-        if np.abs(quad).min(axis=0).max() > s.half + 1000:
+        if np.abs(quad).min(axis=0).max() > s.half + 1000 or s.covered(quad):
             continue
         s.add(0, quad, "track" if rng.random() < 0.35 else "grass", tone=rng.normal(0.9, 0.06), plant="grass")
         block = inset(quad, float(rng.uniform(2.0, 4.0)))
         strips = rng.random() < 0.3  # narrow strips side by side
         for ring in split(rng, block, target * (0.5 if strips else 1.0), 0.7, 3.0 if strips else 1.0):
-            if np.abs(ring.mean(axis=0)).max() > s.half + 400:
+            if np.abs(ring.mean(axis=0)).max() > s.half + 400 or s.covered(ring):
                 continue
             name = names[int(rng.choice(len(names), p=share))]
             field(s, inset(ring, verge * float(rng.uniform(0.3, 1))), name)

@@ -181,7 +181,6 @@ def _block(s: Sketch, ring: Ring, dense: float, use: str) -> Quads | None:
         elif use == "parking":
             halls.parking(s, float(across[0]), float(across[1]), a * 0.95, b * 0.9, angle, float(rng.uniform(0.1, 0.95)))
         return None
-    s.add(33, ring, "garden", (112, 110, 88, 140), plant="grass")
     left, right = (ring[0] + ring[3]) / 2, (ring[1] + ring[2]) / 2
     lot = float(rng.uniform(8, 14)) if dense > 0.6 else float(rng.uniform(16, 26 + 20 * (1 - dense)))
     out = []

@@ -21,7 +21,7 @@ def trees(s: Sketch, points: ArrayLike, radius: ArrayLike, z: int = 45, plant: s
     r = np.broadcast_to(np.asarray(radius, np.float64), len(p))
     colour = np.array(GROWTH.get(plant, GROWTH["deciduous"])) * np.exp(s.rng.normal(size=(len(p), 4)) * (0.06, 0.04, 0.06, 0.06))
     tone = np.exp(s.rng.normal(size=len(p)) * 0.15)
-    s.many(z, lumps(s.rng, p, r, rough=0.2), material, colour, tone=tone, height=r * 1.7 + 1, profile=DOME, plant=plant)
+    s.many(z, lumps(s.rng, p, r), material, colour, tone=tone, height=r * 1.7 + 1, profile=DOME, plant=plant)
 
 
 def hedge(s: Sketch, a: Ring, b: Ring, z: int = 6) -> None:
