@@ -91,7 +91,11 @@ def _season(f: Facts, about: About, rng: np.random.Generator) -> list[str]:
         out += ["with patches of snow"]
     if fields > 0.3 and share["snow"] < 0.1:
         if share["stubble"] + share["bare"] > 0.6 * fields:
-            out += ["after the harvest", "with bare fields"] if about.season and about.season.name != "spring" else ["with bare fields"]
+            out += (
+                ["after the harvest", "with bare fields"]
+                if about.season and about.season.name != "spring"
+                else ["with bare fields"]
+            )
         if share["flowering"] > 0.12:
             out += ["with fields in flower"]
         if share["ripe"] > 0.4 * fields:

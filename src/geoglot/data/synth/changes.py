@@ -174,7 +174,10 @@ def _site(
             continue
         cols = rng.uniform(reach[0], w - reach[0], 40)
         rows = rng.uniform(reach[1], h - reach[1], 40)
-        fits = free[(rows[:, None] + dv).astype(int).clip(0, h - 1), (cols[:, None] + du).astype(int).clip(0, w - 1)].mean(axis=1) > 0.985
+        fits = (
+            free[(rows[:, None] + dv).astype(int).clip(0, h - 1), (cols[:, None] + du).astype(int).clip(0, w - 1)].mean(axis=1)
+            > 0.985
+        )
         if fits.any():
             k = int(np.flatnonzero(fits)[0])
             x, y = t * (cols[k], rows[k])

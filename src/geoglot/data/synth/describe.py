@@ -163,7 +163,16 @@ class Teller:
             if self.use(name) > least and self.t.gsd <= coarsest:
                 text = self.pick(words)
                 out.append(say(text, name, text.endswith("s") or text.startswith("rows")))
-        for label in ("stadium", "running track", "football field", "baseball field", "dam", "church", "roundabout", "greenhouse"):
+        for label in (
+            "stadium",
+            "running track",
+            "football field",
+            "baseball field",
+            "dam",
+            "church",
+            "roundabout",
+            "greenhouse",
+        ):
             if found := self.things(label):
                 out.append(say(found[0], f"{label.replace(' ', '-')}", found[1]))
         for label in ("tennis court", "swimming pool", "railway carriage"):
@@ -216,7 +225,13 @@ class Teller:
             word = self.pick(FIELDS)
             river = self.use("river") > 0.03 and wet > 0.03 and crops > 0.25
             along = f"{self.pick(('along', 'beside', 'next to'))} {self.pick(('a river', 'a river', 'a winding river'))}"
-            out.append(say(f"{word} {along}" if river else word, "fields water" if river else "fields", word not in ("farmland", "cropland")))
+            out.append(
+                say(
+                    f"{word} {along}" if river else word,
+                    "fields water" if river else "fields",
+                    word not in ("farmland", "cropland"),
+                )
+            )
         if forest > SOME:
             dense = ("dense forest", "a forest", "dense woodland", "closed forest")
             out.append(say(self.pick(dense if forest > MOST else WOODS), "forest"))

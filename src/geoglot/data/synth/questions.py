@@ -239,7 +239,8 @@ def choose(found: Iterable[Question], count: int, rng: np.random.Generator) -> l
                 q = pool[int(rng.integers(len(pool)))]
                 chosen[q.question] = q
                 pools[name].remove(q)
-        names = [name for name in names if pools[name] and rng.random() < 0.9]  # what is left may all have one answer
+            elif rng.random() < 0.5:  # what is left may all have the other answer
+                names.remove(name)
     return list(chosen.values())
 
 

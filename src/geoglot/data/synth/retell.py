@@ -86,7 +86,7 @@ def captions(pair: Pair, count: int = 6) -> list[str]:
         verb = event.told[0]
         if spot:
             out.setdefault(f"{verb} in the {spot} of the image")
-        if old and event.kind != "clearing":
+        if old and event.kind not in ("clearing", "filled land"):
             out.setdefault(f"{verb} where there was {old} before" if old in MASS else f"{verb} on former {old}")
     if len(found) > 1:
         out.setdefault(listing([event.told[0] for _, event in found]))
@@ -115,7 +115,10 @@ def questions(pair: Pair, count: int = 10) -> list[Question]:
             if name in kinds or _clear(pair):
                 verb = "made" if name in ("clearing", "lake", "filled land") else "built"
                 was = "Were" if plan.built.endswith("s") else "Was"
-                text = (f"{was} {plan.built} {verb} between the two dates?", f"Does the second image show {plan.built} that the first lacks?")
+                text = (
+                    f"{was} {plan.built} {verb} between the two dates?",
+                    f"Does the second image show {plan.built} that the first lacks?",
+                )
                 out.append(yes_no(text, name in kinds, "change", f"change {name}", rng))
     if len(found) == 1 and len(pair.events) == 1:
         out += _one(pair, *found[0])
@@ -134,7 +137,9 @@ def _numbers(pair: Pair, found: list[tuple[int, Event]]) -> list[Question]:
     bounds = ((0, 1), (1, 3), (3, 5), *RANGES[1:])
     if percent == 0 or min(abs(percent - b) / max(b, 1) for _, b in bounds[:-1]) > 0.05:
         a, b = next((a, b) for a, b in bounds if a <= percent <= b)
-        out.append(Question("What share of the area has changed for good?", f"{a}% to {b}%", "change", "range", "share of change"))
+        out.append(
+            Question("What share of the area has changed for good?", f"{a}% to {b}%", "change", "range", "share of change")
+        )
     return out
 
 
@@ -165,8 +170,22 @@ def _covers(pair: Pair, rng: np.random.Generator) -> list[Question]:
         a, b = float((pair.old == number).mean()), float((pair.new == number).mean())
         if max(a, b) > 0.02 and abs(a - b) > 0.1 * max(a, b):
             ground = GROUNDS[name]
-            out.append(yes_no((f"Is there more {ground} than before?", f"Has the area of {ground} grown?"), b > a, "change", f"gain {ground}", rng))
-            out.append(yes_no((f"Is there less {ground} than before?", f"Has the area of {ground} shrunk?"), b < a, "change", f"loss {ground}", rng))
+            out.append(
+                yes_no(
+                    (f"Is there more {ground} than before?", f"Has the area of {ground} grown?"),
+                    b > a,
+                    "change",
+                    f"gain {ground}",
+                    rng,
+                )
+            )
+            out.append(
+                yes_no(
+                    (f"Is there less {ground} than before?", f"Has the area of {ground} shrunk?"),
+                    b < a,
+                    "change",
+                    f"loss {ground}",
+                    rng,
+                )
+            )
     return out
-
-

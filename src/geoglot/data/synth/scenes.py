@@ -124,7 +124,10 @@ class Plan:
 
         The truth has five bands: cover, plant, state, cloud, shade. Memory does not grow with the size.
         """
-        with atomic(path) as part, self._file(part, [(b.name, b.scale, b.offset) for b in self.shot.bands], self.shot.dtype) as file:
+        with (
+            atomic(path) as part,
+            self._file(part, [(b.name, b.scale, b.offset) for b in self.shot.bands], self.shot.dtype) as file,
+        ):
             if truth is None:
                 for window, e in self._rows():
                     file.write(e.data, window=window)
@@ -182,7 +185,9 @@ def compose(
     """
     height, width = (size, size) if isinstance(size, int) else size
     if not gsd > 0 or min(height, width) < 1:
-        raise InputError(f"A picture needs a positive sampling distance and at least one pixel, got {gsd} m and {height} x {width}.")
+        raise InputError(
+            f"A picture needs a positive sampling distance and at least one pixel, got {gsd} m and {height} x {width}."
+        )
     found, chosen = bands_of(sensor, bands)
     place = world or landscape(seed, kind, max(LEAST, SPARE * gsd * max(height, width)), at)
     grid = place.grid(gsd, (height, width))

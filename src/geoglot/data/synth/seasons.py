@@ -29,7 +29,15 @@ SEASONED = {  # counts (red, green, blue, nir) of what grows, by its state
 CALENDAR = {
     "wheat": ((60, "young"), (105, "green"), (188, "ripe"), (214, "stubble"), (255, "bare"), (305, "young")),
     "maize": ((130, "young"), (165, "green"), (270, "ripe"), (295, "stubble"), (325, "bare")),
-    "rapeseed": ((85, "green"), (115, "flowering"), (142, "green"), (188, "ripe"), (205, "stubble"), (245, "bare"), (265, "young")),
+    "rapeseed": (
+        (85, "green"),
+        (115, "flowering"),
+        (142, "green"),
+        (188, "ripe"),
+        (205, "stubble"),
+        (245, "bare"),
+        (265, "young"),
+    ),
     "rice": ((120, "flooded"), (160, "green"), (250, "ripe"), (280, "stubble"), (310, "bare")),
     "vegetables": ((110, "young"), (150, "green"), (265, "bare")),
     "vineyard": ((110, "young"), (140, "green"), (270, "autumn"), (310, "leafless")),
@@ -144,7 +152,10 @@ def states(world: World, season: Season) -> NDArray[np.uint8]:
         day = (season.day + (np.zeros(len(own)) if trees and not season.tropical else early[own])) % 365
         starts = np.array([start for start, _ in turns])
         at = np.searchsorted(starts, day, side="right") - 1
-        codes = [STATE["green" if (s == "dry" and not season.dry and name in LAWN) or (trees and season.tropical) else s] for _, s in turns]
+        codes = [
+            STATE["green" if (s == "dry" and not season.dry and name in LAWN) or (trees and season.tropical) else s]
+            for _, s in turns
+        ]
         out[own] = np.array(codes, np.uint8)[at]
     out[_snow(d, season) > 0.5] = STATE["snow"]
     return out
@@ -166,7 +177,10 @@ def dressed(world: World, season: Season) -> NDArray[np.float32]:
     number, inverse = np.unique(field, return_inverse=True)
     mean = np.bincount(inverse, bright, len(number)) / np.bincount(inverse, minlength=len(number))
     inner = (bright / np.maximum(mean[inverse], 1))[:, None]  # patches and headlands stay darker or lighter than their field
-    tone = np.exp((mixed_up(field, world.seed + 7)[:, None] - 0.5) * 0.35 + (np.stack([mixed_up(field, k) for k in range(4)], 1) - 0.5) * 0.08)
+    tone = np.exp(
+        (mixed_up(field, world.seed + 7)[:, None] - 0.5) * 0.35
+        + (np.stack([mixed_up(field, k) for k in range(4)], 1) - 0.5) * 0.08
+    )
     for name in STATES[1:-1]:
         at = np.flatnonzero(state == STATE[name])
         if len(at):

@@ -138,7 +138,9 @@ def series(
                 made.append(event)
         worlds.append(world)
         events.append(tuple(made))
-    views = [_view(first, place, date, share, k, how) for k, (place, date, share) in enumerate(zip(worlds, dates, shares, strict=True))]
+    views = [
+        _view(first, place, date, share, k, how) for k, (place, date, share) in enumerate(zip(worlds, dates, shares, strict=True))
+    ]
     return Series(tuple(views), tuple(worlds), tuple(events), grid, seed)
 
 

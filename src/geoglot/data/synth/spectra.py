@@ -63,7 +63,9 @@ def further(world: World, colour: NDArray[np.float32], air: float = 293.0, stren
     white = np.clip((visible - 0.2) / 0.07, 0, 1) * green  # snow is black in the shortwave infrared
     edge = red + (nir - red) * np.where(green, 0.78, 0.5)
     warm = np.array([WARM.get(m.name, 6.0) for m in MATERIALS], np.float32)[material]
-    warm = np.where(green & ~np.isin(material, [MATERIAL[name] for name in ("forest", "needles", "tree", "fruit")]), 9 - 9 * leafy, warm)
+    warm = np.where(
+        green & ~np.isin(material, [MATERIAL[name] for name in ("forest", "needles", "tree", "fruit")]), 9 - 9 * leafy, warm
+    )
     kelvin = air + warm * strength
     rows = (
         edge / SHORTWAVE, nir * first * (1 - 0.8 * white) / SHORTWAVE, nir * second * (1 - 0.8 * white) / SHORTWAVE,
@@ -79,7 +81,9 @@ def weights(band: Band) -> dict[int, float]:
     if band.common == "pan":
         return {number[name]: share for name, share in PAN.items()}
     if band.wavelength is None:
-        raise InputError(f"Band {band.name!r} has no known wavelength: name a common one (red, nir, swir16, pan, lwir …) or a sensor.")
+        raise InputError(
+            f"Band {band.name!r} has no known wavelength: name a common one (red, nir, swir16, pan, lwir …) or a sensor."
+        )
     at = band.wavelength
     if at > 7:
         return {number["kelvin"]: 1.0}
