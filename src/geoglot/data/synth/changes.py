@@ -55,7 +55,7 @@ def _houses(s: Sketch, x: float, y: float, long: float, wide: float, angle: floa
     rows = max(1, int(wide / 58))
     for v in ((np.arange(rows) + 0.5) / rows - 0.5) * wide:
         ends = np.array([(-long / 2 + 3, v), (long / 2 - 3, v)]) @ np.array([[c, d], [-d, c]]) + (x, y)
-        street(s, np.linspace(*ends, 6), 6.0, 0.1, 30)
+        street(s, np.linspace(ends[0], ends[1], 6), 6.0, 0.1, 30)
         u = np.tile(np.arange(-long / 2 + 11, long / 2 - 8, 19.0), 2)
         w = v + np.repeat([-16.0, 16.0], len(u) // 2)
         middle = np.stack([x + u * c - w * d, y + u * d + w * c], 1)
@@ -83,7 +83,8 @@ def _road(s: Sketch, x: float, y: float, long: float, wide: float, angle: float)
     """A straight road with verges."""
     s.add(0, rect(x, y, long, wide, angle), "grass", tone=0.95, plant="grass")
     reach = (long / 2 - 2) * np.array((math.cos(angle), math.sin(angle)))
-    street(s, np.linspace((x, y) - reach, (x, y) + reach, 20), max(wide * 0.6, 7.0))
+    middle = np.array((x, y))
+    street(s, np.linspace(middle - reach, middle + reach, 20), max(wide * 0.6, 7.0))
 
 
 def _parking(s: Sketch, x: float, y: float, long: float, wide: float, angle: float) -> None:
@@ -112,17 +113,17 @@ def _filled(s: Sketch, x: float, y: float, long: float, wide: float, angle: floa
 
 PLANS = {
     "houses": Plan(OPEN, (90, 260), 0.8, _houses, "houses", ("new houses were built", "a new residential area was built")),
-    "industrial buildings": Plan(
-        OPEN, (90, 240), 0.6, _halls, "industrial buildings", ("industrial buildings were put up", "new warehouses were built")
-    ),
-    "solar park": Plan(OPEN, (90, 320), 0.7, _solar, "a solar park", ("a solar park was built", "rows of solar panels were put up")),
+    "industrial buildings": Plan(OPEN, (90, 240), 0.6, _halls, "industrial buildings",
+                                 ("industrial buildings were put up", "new warehouses were built")),
+    "solar park": Plan(OPEN, (90, 320), 0.7, _solar, "a solar park",
+                       ("a solar park was built", "rows of solar panels were put up")),
     "road": Plan((*OPEN, "forest"), (260, 700), 0.05, _road, "a road", ("a road was built", "a new road was laid")),
-    "car park": Plan(OPEN, (70, 160), 0.6, _parking, "a car park", ("a car park was laid out", "ground was paved for a car park")),
+    "car park": Plan(OPEN, (70, 160), 0.6, _parking, "a car park",
+                     ("a car park was laid out", "ground was paved for a car park")),
     "clearing": Plan(("forest",), (110, 400), 0.9, _clearing, "a clearing", ("forest was cleared", "trees were felled")),
     "lake": Plan(OPEN, (110, 400), 0.9, _lake, "a lake", ("a lake was made", "ground was flooded for a new lake")),
-    "filled land": Plan(
-        ("water",), (80, 260), 0.7, _filled, "new land", ("land was won from the water", "the shore was moved by filling up water")
-    ),
+    "filled land": Plan(("water",), (80, 260), 0.7, _filled, "new land",
+                        ("land was won from the water", "the shore was moved by filling up water")),
 }  # fmt: skip
 
 

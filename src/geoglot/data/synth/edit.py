@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
+from shapely.geometry.base import BaseGeometry
 
 from geoglot.data.synth.legend import MATERIAL, cover_of
 from geoglot.data.synth.paint import Sun, paint
@@ -30,7 +31,8 @@ LAYOUT = ("coords", "starts", *MEMORY)  # fields that are not one entry a shape
 
 
 def _renewed(d: Drawing, **changes: Any) -> Drawing:
-    return replace(d, **{name: {} for name in MEMORY}, **changes)
+    forgotten: dict[str, Any] = {name: {} for name in MEMORY}
+    return replace(d, **forgotten, **changes)
 
 
 def append(world: World, sketch: Sketch, cleared: Sequence[Ring] = ()) -> World:
@@ -111,7 +113,7 @@ def leveled(world: World, metres: float) -> World:
 
 
 def _grown(ring: Ring, metres: float) -> Ring | None:
-    shape = Polygon(ring)
+    shape: BaseGeometry = Polygon(ring)
     if not shape.is_valid:
         shape = shapely.make_valid(shape)
     grown = shapely.simplify(shape.buffer(metres, join_style="mitre"), 0.2)

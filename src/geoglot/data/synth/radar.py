@@ -20,12 +20,14 @@ from geoglot.data.synth.world import World
 
 Floats = NDArray[np.float32]
 ECHO = {  # decibels in like and in cross polarisation at an incidence of about 35 degrees
-    "water": (-22.0, -29.0), "pool": (-20.0, -28.0), "soil": (-13.0, -22.0), "grass": (-12.5, -20.0), "crop": (-11.0, -17.5),
-    "forest": (-7.5, -13.0), "needles": (-8.0, -13.5), "glass": (-8.0, -18.0), "tree": (-7.0, -12.5), "fruit": (-8.5, -14.5), "asphalt": (-19.0, -27.0), "track": (-15.0, -24.0),
+    "water": (-22.0, -29.0), "pool": (-20.0, -28.0), "soil": (-13.0, -22.0), "grass": (-12.5, -20.0),
+    "crop": (-11.0, -17.5), "forest": (-7.5, -13.0), "needles": (-8.0, -13.5), "glass": (-8.0, -18.0),
+    "tree": (-7.0, -12.5), "fruit": (-8.5, -14.5), "asphalt": (-19.0, -27.0), "track": (-15.0, -24.0),
     "roof": (-6.0, -16.0), "tank": (1.0, -12.0), "ship": (6.0, -5.0), "airplane": (2.0, -9.0), "vehicle": (-1.0, -11.0),
-    "concrete": (-17.0, -25.0), "yard": (-14.0, -22.0), "runway": (-20.0, -28.0), "runway_paint": (-20.0, -28.0), "sand": (-17.0, -26.0),
-    "pier": (-10.0, -18.0), "marking": (-17.0, -25.0), "garden": (-10.0, -16.5), "shrub": (-11.0, -18.0), "rail": (-8.0, -18.0),
-    "panel": (-5.0, -18.0), "court": (-18.0, -26.0), "rock": (-9.0, -17.0), "road_paint": (-19.0, -27.0),
+    "concrete": (-17.0, -25.0), "yard": (-14.0, -22.0), "runway": (-20.0, -28.0), "runway_paint": (-20.0, -28.0),
+    "sand": (-17.0, -26.0), "pier": (-10.0, -18.0), "marking": (-17.0, -25.0), "garden": (-10.0, -16.5),
+    "shrub": (-11.0, -18.0), "rail": (-8.0, -18.0), "panel": (-5.0, -18.0), "court": (-18.0, -26.0), "rock": (-9.0, -17.0),
+    "road_paint": (-19.0, -27.0),
 }  # fmt: skip
 HARD = ("roof", "ship", "airplane", "vehicle", "tank", "yard", "panel", "rail", "glass")
 FLOOR = 10**-2.6  # noise of the receiver

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -25,7 +26,7 @@ from geoglot.data.synth.questions import Question, questions
 from geoglot.data.synth.render import objects
 from geoglot.data.synth.seasons import Season, season
 from geoglot.data.synth.truth import Rendered
-from geoglot.data.synth.views import Exposed, Shot, Units, bands_of, expose, shot
+from geoglot.data.synth.views import Exposed, Shot, Units, bands_of, blocks, expose, shot
 from geoglot.data.synth.world import World
 from geoglot.geo.grid import Grid, Window
 from geoglot.geo.raster import Raster
@@ -142,13 +143,11 @@ class Plan:
                 file.build_overviews(levels, rasterio.enums.Resampling.average)
         return Path(path)
 
-    def _rows(self) -> object:
-        from geoglot.data.synth.views import blocks
-
+    def _rows(self) -> Iterator[tuple[RioWindow, Exposed]]:
         for top, left, h, w in blocks(self.grid.shape, (0, 0, *self.grid.shape)):
             yield RioWindow(left, top, w, h), expose(self.world, self.grid, self.shot, (top, left, h, w))
 
-    def _file(self, path: Path, bands: list[tuple[str, float, float]], dtype: np.dtype) -> object:  # type: ignore[type-arg]
+    def _file(self, path: Path, bands: list[tuple[str, float, float]], dtype: np.dtype[Any]) -> Any:
         h, w = self.grid.shape
         profile = {"tiled": True, "blockxsize": 512, "blockysize": 512} if min(h, w) >= 512 else {}
         file = rasterio.open(
@@ -205,6 +204,6 @@ def clouded(plan: Shot, grid: Grid, clouds: float, haze: float = 0.0, kind: str 
     return replace(plan, sky=skies.sky(grid.bounds, clouds, plan.style.sun, plan.seed, kind, haze))
 
 
-def scene(seed: int = 0, kind: str | None = None, **how: object) -> View:
+def scene(seed: int = 0, kind: str | None = None, **how: Any) -> View:
     """A rendered scene with its truth; the arguments are those of `compose`."""
-    return compose(seed, kind, **how).view()  # type: ignore[arg-type]
+    return compose(seed, kind, **how).view()

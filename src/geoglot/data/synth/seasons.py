@@ -51,9 +51,9 @@ CALENDAR = {
 WOODY = ("deciduous", "conifer", "orchard", "vineyard")  # they keep their own colour in leaf
 LAWN = ("meadow", "grass")  # dry only in a dry year
 SNOWY = {  # how much of a cover of snow a surface shows
-    "water": 0.0, "pool": 0.0, "forest": 0.35, "needles": 0.45, "tree": 0.35, "fruit": 0.45, "glass": 0.2, "asphalt": 0.3, "track": 0.8, "roof": 0.85, "ship": 0.15,
-    "vehicle": 0.25, "airplane": 0.1, "tank": 0.5, "runway": 0.35, "runway_paint": 0.2, "road_paint": 0.2, "marking": 0.3,
-    "concrete": 0.5, "yard": 0.6, "pier": 0.5, "panel": 0.3,
+    "water": 0.0, "pool": 0.0, "forest": 0.35, "needles": 0.45, "tree": 0.35, "fruit": 0.45, "glass": 0.2, "asphalt": 0.3,
+    "track": 0.8, "roof": 0.85, "ship": 0.15, "vehicle": 0.25, "airplane": 0.1, "tank": 0.5, "runway": 0.35,
+    "runway_paint": 0.2, "road_paint": 0.2, "marking": 0.3, "concrete": 0.5, "yard": 0.6, "pier": 0.5, "panel": 0.3,
 }  # fmt: skip
 LOWEST = 8.0  # degrees of sun below which no optical picture is taken
 
@@ -133,7 +133,10 @@ def mixed_up(values: NDArray[np.uint64], salt: int) -> NDArray[np.float64]:
 
 def field_numbers(d: Drawing) -> NDArray[np.uint64]:
     """A number that the shapes of one field share: that of its rows, else of its plant."""
-    return np.where(d.stripe > 0, d.stripe.astype(np.uint64), d.plant.astype(np.uint64) + np.uint64(1 << 20))
+    number: NDArray[np.uint64] = np.where(
+        d.stripe > 0, d.stripe.astype(np.uint64), d.plant.astype(np.uint64) + np.uint64(1 << 20)
+    )
+    return number
 
 
 def states(world: World, season: Season) -> NDArray[np.uint8]:

@@ -24,13 +24,14 @@ INFRARED = 0.5  # reflectance of a count of 255 in the near infrared
 SHORTWAVE = 0.6  # and in the three bands that no camera shows
 COLDEST, WARMEST = 230.0, 340.0  # kelvins of the counts 0 and 255
 SHORT = {  # reflectance at 1.6 and 2.2 micrometres beside that in the near infrared
-    "water": (0.25, 0.15), "pool": (0.15, 0.1), "sand": (1.15, 1.05), "soil": (1.25, 1.1), "shrub": (1.2, 1.0), "rock": (1.15, 1.05),
-    "track": (1.2, 1.1), "panel": (0.7, 0.7), "roof": (1.1, 1.0), "asphalt": (1.15, 1.1), "court": (1.0, 0.9),
+    "water": (0.25, 0.15), "pool": (0.15, 0.1), "sand": (1.15, 1.05), "soil": (1.25, 1.1), "shrub": (1.2, 1.0),
+    "rock": (1.15, 1.05), "track": (1.2, 1.1), "panel": (0.7, 0.7), "roof": (1.1, 1.0), "asphalt": (1.15, 1.1),
+    "court": (1.0, 0.9),
 }  # fmt: skip
 WARM = {  # kelvins above the air at noon of a summer's day
     "asphalt": 14.0, "roof": 13.0, "runway": 13.0, "panel": 15.0, "concrete": 9.0, "yard": 10.0, "sand": 14.0, "soil": 12.0,
-    "rock": 12.0, "shrub": 9.0, "track": 10.0, "tank": 4.0, "water": -4.0, "pool": -2.0, "forest": -1.5, "needles": -1.5, "glass": 5.0, "tree": -1.5, "fruit": -1.0,
-    "vehicle": 10.0, "ship": 4.0, "rail": 11.0, "court": 10.0,
+    "rock": 12.0, "shrub": 9.0, "track": 10.0, "tank": 4.0, "water": -4.0, "pool": -2.0, "forest": -1.5, "needles": -1.5,
+    "glass": 5.0, "tree": -1.5, "fruit": -1.0, "vehicle": 10.0, "ship": 4.0, "rail": 11.0, "court": 10.0,
 }  # fmt: skip
 
 GROUND_MORE = (92.0, 62.0, 38.0, 178.0)  # the last four channels where nothing is drawn: grass
