@@ -34,8 +34,8 @@ def reflect(view) -> dict[str, np.ndarray]:
     }
 
 
-@pytest.mark.parametrize(("name", "count", "dtype"), [("sentinel-2", 12, "uint16"), ("landsat-8", 7, "uint16"), ("rgb", 3, "uint8"),
-                                                      ("landsat-7", 6, "uint16"), ("worldview", 8, "uint16"),
+@pytest.mark.parametrize(("name", "count", "dtype"), [("sentinel-2", 12, "uint16"), ("landsat-8", 7, "uint16"),
+                                                      ("rgb", 3, "uint8"), ("landsat-7", 6, "uint16"), ("worldview", 8, "uint16"),
                                                       ("sentinel-1", 1, "float32"), ("modis", 7, "uint16")])  # fmt: skip
 def test_sensors_have_their_bands(port, name, count, dtype):
     view = compose(4, gsd=8.0, size=96, sensor=name, date=SUMMER, world=port).view()
@@ -57,7 +57,7 @@ def test_spectra_are_those_of_water_leaves_and_soil(port):
     assert np.median(r["red"][woods]) < np.median(r["rededge075"][woods]) < 1.2 * np.median(r["nir"][woods])
     assert np.median(r["swir22"][woods]) < np.median(r["swir16"][woods]) < np.median(r["nir"][woods])
     for values in r.values():
-        assert -0.01 < np.quantile(values, 0.01)
+        assert np.quantile(values, 0.01) > -0.01
         assert np.quantile(values, 0.99) < 0.9
 
 

@@ -193,8 +193,9 @@ def _made(
     x, y = x - world.origin[0], y - world.origin[1]
     s = Sketch(np.random.default_rng([seed, 61]), world.extent)
     plan.build(s, x, y, long, wide, angle)
-    made = s.world(world.seed, world.kind, world.crs, world.origin).drawing
-    first = made.coords[made.starts[0] : made.starts[1]]  # each builder draws the ground that it takes first
+    made = s.world(world.seed, world.kind, world.crs, world.origin)
+    d = made.drawing
+    first = d.coords[d.starts[1] : d.starts[2]]  # what lies lowest above the sketch's own ground is the ground that is taken
     outline = np.asarray(Polygon(first).buffer(0).exterior.coords)[:-1]
     told = tuple(plan.told[int(k)] for k in rng.permutation(len(plan.told)))
-    return append(world, s, [outline]), Event(name, outline, plan.built, told)
+    return append(world, made, [outline]), Event(name, outline, plan.built, told)

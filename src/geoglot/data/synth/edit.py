@@ -20,7 +20,7 @@ from geoglot.data.synth.paint import Sun, paint
 from geoglot.data.synth.render import BLOCK, INNER
 from geoglot.data.synth.shapes import Ring
 from geoglot.data.synth.stack import Frame
-from geoglot.data.synth.world import Drawing, Sketch, Thing, World
+from geoglot.data.synth.world import Drawing, Thing, World
 from geoglot.geo.grid import Grid
 
 AWAY = 1e8  # metres to where a hidden shape goes
@@ -35,14 +35,15 @@ def _renewed(d: Drawing, **changes: Any) -> Drawing:
     return replace(d, **forgotten, **changes)
 
 
-def append(world: World, sketch: Sketch, cleared: Sequence[Ring] = ()) -> World:
-    """The place with a sketch drawn over it; things whose middle lies in a cleared ring are no longer there."""
-    made = sketch.world(world.seed, world.kind, world.crs, world.origin)
+def append(world: World, made: World, cleared: Sequence[Ring] = ()) -> World:
+    """The place with another drawn over it, without the other's ground; things whose middle lies in a cleared ring are no longer there."""
     a, b = world.drawing, made.drawing
     parts = {
         f.name: np.concatenate([getattr(a, f.name), getattr(b, f.name)[1:]]) for f in fields(Drawing) if f.name not in LAYOUT
-    }  # the sketch's own ground is left out
-    parts["stripe"] = np.concatenate([a.stripe, np.where(b.stripe > 0, b.stripe + len(world.stripes) - 1, 0)[1:]]).astype(np.uint16)
+    }  # the other's first shape is its ground
+    parts["stripe"] = np.concatenate([a.stripe, np.where(b.stripe > 0, b.stripe + len(world.stripes) - 1, 0)[1:]]).astype(
+        np.uint16
+    )
     skip = int(b.starts[1])
     starts = np.concatenate([a.starts, b.starts[2:] - skip + len(a.coords)])
     drawing = _renewed(a, coords=np.concatenate([a.coords, b.coords[skip:]]), starts=starts, **parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -110,13 +111,14 @@ class Facts:
         names = [band.common for band in self.rendered.raster.bands]
         if names[:3] != list(COLOURS) or self.rendered.raster.data.dtype != np.uint8:
             return None
-        row, col, _, _ = self.window
+        row, col, h, w = self.window
         left, top, right, bottom = item.upright.bounds()
-        r, c = slice(row + int(top), row + int(np.ceil(bottom))), slice(col + int(left), col + int(np.ceil(right)))
-        on = item.mask(r.start - row, c.start - col, (r.stop - r.start, c.stop - c.start))
+        a, b, c, d = max(0, int(top)), min(h, math.ceil(bottom)), max(0, int(left)), min(w, math.ceil(right))
+        on = item.mask(a, c, (b - a, d - c))
         if on.sum() < 6:
             return None
-        return colour_name(np.median(self.rendered.raster.data[:3, r, c][:, on], axis=1))
+        part = self.rendered.raster.data[:3, row + a : row + b, col + c : col + d]
+        return colour_name(np.median(part[:, on], axis=1))
 
 
 def facts(rendered: Rendered, window: Window | None = None) -> Facts:

@@ -123,11 +123,11 @@ def questions(pair: Pair, count: int = 10) -> list[Question]:
     if len(found) == 1 and len(pair.events) == 1:
         out += _one(pair, *found[0])
     out += _covers(pair, rng)
-    for text, words in (("the snow has melted", "Has snow melted?"), ("snow has fallen", "Has snow fallen?"),
+    for state, asked in (("the snow has melted", "Has snow melted?"), ("snow has fallen", "Has snow fallen?"),
                         ("fields were harvested", "Were fields harvested?")):  # fmt: skip
-        told = text in _seasons(pair)
+        told = state in _seasons(pair)
         if told or (_clear(pair) and not pair.seasonal.any()):
-            out.append(yes_no((words,), told, "season", f"season {text}", rng))
+            out.append(yes_no((asked,), told, "season", f"season {state}", rng))
     return choose(out, count, rng)
 
 

@@ -128,7 +128,8 @@ def mixed_up(values: NDArray[np.uint64], salt: int) -> NDArray[np.float64]:
     v = (values + np.uint64(salt)) * np.uint64(0x9E3779B97F4A7C15)
     v ^= v >> np.uint64(29)
     v *= np.uint64(0xBF58476D1CE4E5B9)
-    return np.asarray((v >> np.uint64(11)).astype(np.float64) / 2.0**53)
+    number: NDArray[np.float64] = (v >> np.uint64(11)).astype(np.float64) / 2.0**53
+    return number
 
 
 def field_numbers(d: Drawing) -> NDArray[np.uint64]:
@@ -204,4 +205,5 @@ def _worn(own: NDArray[np.float64], target: NDArray[np.float64], name: str, wood
     # leafless and autumn crowns stay as dark among each other as they were in leaf
     shade = np.clip(own[:, :3].mean(axis=1) / 58, 0.5, 1.4)[:, None]
     target = np.where(woody[:, None], target * shade * 0.9, target)
-    return own * keep[:, None] + target * (1 - keep)[:, None]
+    worn: NDArray[np.float64] = own * keep[:, None] + target * (1 - keep)[:, None]
+    return worn

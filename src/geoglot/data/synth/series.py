@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -118,7 +119,7 @@ def series(
     `changes`: kinds of lasting change (`changes.PLANS`; None for any), or how many of any kind, spread over the times
     between the dates. `clouds`: their share, one or one a date. `InputError` where a change finds no room.
     """
-    if len(dates) < 2 or any(b <= a for a, b in zip(dates, dates[1:], strict=False)):
+    if len(dates) < 2 or any(b <= a for a, b in pairwise(dates)):
         raise InputError("A series needs two dates or more, each later than the one before.")
     shares = [clouds] * len(dates) if isinstance(clouds, int | float) else list(clouds)
     if len(shares) != len(dates):

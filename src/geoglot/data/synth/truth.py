@@ -71,7 +71,7 @@ class Rendered:
     def _seen(self) -> NDArray[np.bool_]:
         """Which objects are of three pixels at least and not under something else."""
         seen = self.objects.middles[:, 2] >= 3
-        large = [self.objects[i] for i in np.flatnonzero(seen)]
+        large = [self.objects[i] for i in np.flatnonzero(seen).tolist()]
         if large:
             shares = found_share([o.label for o in large], [o.polygon for o in large], self.cover, self.classes)
             seen[seen] = np.array(shares) >= FOUND
@@ -88,7 +88,7 @@ class Rendered:
         share = np.bincount(part.ravel(), minlength=len(self.classes)) / part.size
         m = self.objects.middles
         held = (m[:, 0] >= col) & (m[:, 0] < col + width) & (m[:, 1] >= row) & (m[:, 1] < row + height) & self._seen
-        inside = [self.objects[i] for i in np.flatnonzero(held)]
+        inside = [self.objects[i] for i in np.flatnonzero(held).tolist()]
         s = USE_STEP
         cut = (slice(row // s, max(row // s + 1, (row + height) // s)), slice(col // s, max(col // s + 1, (col + width) // s)))
         use = {label: float(area[cut].mean()) for label, area in self._uses.items()}
@@ -107,7 +107,7 @@ class Rendered:
         part = self.cover[row : row + height, col : col + width]
         b = self.objects.boxes
         held = (b[:, 0] < col + width) & (b[:, 2] > col) & (b[:, 1] < row + height) & (b[:, 3] > row)
-        chosen = [self.objects[i] for i in np.flatnonzero(held)]
+        chosen = [self.objects[i] for i in np.flatnonzero(held).tolist()]
         rings = [o.polygon - (col, row) for o in chosen]
         return instances([o.label for o in chosen], rings, part, self.classes, self.gsd, least)
 
