@@ -9,7 +9,7 @@ import numpy as np
 
 from geoglot.core.errors import InputError
 from geoglot.data.synth.places import airport, fields, halls, port, solar, sports, streets, tanks, town, water, woods
-from geoglot.data.synth.shapes import rect, resample, smooth, wander
+from geoglot.data.synth.shapes import pair, rect, resample, smooth, wander
 from geoglot.data.synth.world import Sketch, World
 from geoglot.geo.grid import Grid
 
@@ -243,12 +243,12 @@ def station(s: Sketch) -> None:
     line = np.linspace(-1.5 * s.half, 1.5 * s.half, 60)[:, None] * step
     streets.railway(s, line, tracks, max(2, tracks // 2))
     side = np.array([-step[1], step[0]]) * (tracks * 2.3 + 26)
-    s.reserve(rect(*side.tolist(), 420, 60, angle))
-    halls.hall(s, rect(*side.tolist(), 130, 26, angle), "railway station", 14.0)
+    s.reserve(rect(*pair(side), 420, 60, angle))
+    halls.hall(s, rect(*pair(side), 130, 26, angle), "railway station", 14.0)
     for k in range(1, min(tracks, 7), 2):
         p = np.array([-step[1], step[0]]) * ((k - tracks / 2) * 4.6)
-        s.add(46, rect(*p.tolist(), 300, 3.6, angle), "concrete", tone=0.95, height=1.0)
-        s.add(55, rect(*p.tolist(), 190, 3.9, angle), "roof", (150, 148, 146, 140), height=5.0)
+        s.add(46, rect(*pair(p), 300, 3.6, angle), "concrete", tone=0.95, height=1.0)
+        s.add(55, rect(*pair(p), 190, 3.9, angle), "roof", (150, 148, 146, 140), height=5.0)
     town.town(s, _spot(s, 0.1), s.extent, float(rng.uniform(0.5, 1.0)), 0.2, core=float(rng.uniform(0.2, 0.8)))
     _open_country(s, 0.7, 12000)
 
@@ -336,22 +336,43 @@ def _hills(s: Sketch, strength: float) -> None:
     n = 256
     f = np.hypot(np.fft.fftfreq(n)[:, None], np.fft.rfftfreq(n)[None])
     f[0, 0] = 1
-    z = np.fft.irfft2(f**-1.9 * np.exp(-(f / 0.2) ** 2) * (s.rng.normal(size=f.shape) + 1j * s.rng.normal(size=f.shape)),
-                      s=(n, n))  # fmt: skip
+    z = np.fft.irfft2(
+        f**-1.9 * np.exp(-((f / 0.2) ** 2)) * (s.rng.normal(size=f.shape) + 1j * s.rng.normal(size=f.shape)), s=(n, n)
+    )
     z = -np.abs(z / z.std())  # ridges
     slope = (np.roll(z, 1, 1) - z) + (np.roll(z, 1, 0) - z)
     s.relief = (strength * np.clip(slope / slope.std(), -2.2, 2.2)).astype(np.float32)
 
 
 PARTS = (
-    harbour, tankfarm, river, farmland, houses, airfield, forest, lakeside, lakes, country, beach, desert, hills, orchards, suburb,
-    city, works, leisure, solarpark, junction, station, quarry, reservoir,
-)  # fmt: skip
+    harbour,
+    tankfarm,
+    river,
+    farmland,
+    houses,
+    airfield,
+    forest,
+    lakeside,
+    lakes,
+    country,
+    beach,
+    desert,
+    hills,
+    orchards,
+    suburb,
+    city,
+    works,
+    leisure,
+    solarpark,
+    junction,
+    station,
+    quarry,
+    reservoir,
+)
 KINDS: dict[str, Callable[[Sketch], None]] = {{"lakeside": "woods"}.get(f.__name__, f.__name__): f for f in PARTS}
 
 
-def landscape(seed: int, kind: str | None = None, extent: float = 2500.0, lonlat: tuple[float, float] = (6.1, 52.3)
-              ) -> World:  # fmt: skip
+def landscape(seed: int, kind: str | None = None, extent: float = 2500.0, lonlat: tuple[float, float] = (6.1, 52.3)) -> World:
     """Make a place of a kind (a random one by default), `extent` metres across, around a longitude and latitude."""
     rng = np.random.default_rng([seed, 1])
     name = kind or list(KINDS)[int(rng.integers(len(KINDS)))]

@@ -46,8 +46,8 @@ class Layers:
     colour: NDArray[np.uint8]
     shadow: NDArray[np.uint8] | None
     lit: tuple[NDArray[np.int64], NDArray[np.float32]] | None
-    top: NDArray[np.int64]
-    own: NDArray[np.int64]
+    top: NDArray[np.integer[Any]]
+    own: NDArray[np.integer[Any]]
     which: NDArray[np.int64]
     frame: Frame
 
@@ -84,7 +84,7 @@ def paint(world: World, inner: Frame, fine: int, sun: Sun, colour: NDArray[np.fl
     return Layers(mixed(own, colour[which], fine), shadow, _lit(d, which, top, frame, sun), top, own, which, frame)
 
 
-def mixed(own: NDArray[np.int64], colour: NDArray[np.float32], fine: int) -> NDArray[np.uint8]:
+def mixed(own: NDArray[np.integer[Any]], colour: NDArray[np.float32], fine: int) -> NDArray[np.uint8]:
     """Return counts (H, W, 4) of pixels of `fine` x `fine` cells, whose shapes have colours (N, 4)."""
     table = np.clip(np.rint(colour), 0, 255).astype(np.uint8)
     flat = table.view(np.uint32)[:, 0].take(own)
@@ -123,7 +123,7 @@ def shade(height: NDArray[np.int16], cells: tuple[float, float], cast: NDArray[n
     return rays.astype(np.uint8)
 
 
-def _lit(d: Drawing, which: NDArray[np.int64], top: NDArray[np.int64], frame: Frame, sun: Sun
+def _lit(d: Drawing, which: NDArray[np.int64], top: NDArray[np.integer[Any]], frame: Frame, sun: Sun
          ) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:  # fmt: skip
     """Return flat indices of pixels on slopes, and how much brighter than level ground each slope is."""
     pixel = min(frame.gsd)

@@ -34,6 +34,8 @@ INNER = (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))  # what a block is aske
 class Look:
     """How a picture was taken: sun, haze (0-1), colour gains (red, green, blue, nir), noise in counts.
 
+    contrast: of the display, about PIVOT, in the visible bands.
+
     spread: share of a pixel's light that falls on each neighbour in a row or column (below zero where sharpened).
     """
 
@@ -50,10 +52,11 @@ def look(seed: int) -> Look:
     """Return the circumstances of a picture for a seed: morning sun, some haze, a sensor's colour balance and sharpness."""
     rng = np.random.default_rng([seed, 7])
     sun = Sun(float(rng.uniform(125, 215)), float(rng.uniform(34, 60)))
-    gain = 1.07 + rng.normal(size=4) * np.array([0.035, 0.03, 0.035, 0.05])
+    cast = rng.normal(size=4) * np.array([0.04, 0.03, 0.045, 0.05])
+    gain = (np.array([0.98, 0.97, 1.04, 1.0]) + cast) * math.exp(rng.normal() * 0.13)
     return Look(
-        sun, float(rng.uniform(0.02, 0.16)), tuple(float(g) for g in gain), float(rng.uniform(1.0, 2.6)),  # type: ignore[arg-type]
-        float(rng.uniform(0.85, 1.12)), float(rng.uniform(0.6, 1.0)), float(rng.uniform(-0.05, 0.18)),
+        sun, float(rng.beta(1.3, 7) * 0.45), tuple(float(g) for g in gain), float(rng.uniform(1.0, 3.2)),  # type: ignore[arg-type]
+        float(rng.uniform(1.0, 1.5)), float(rng.uniform(0.4, 0.85)), float(rng.uniform(-0.12, 0.11)),
     )  # fmt: skip
 
 
@@ -122,7 +125,8 @@ def _stripes(world: World, layers: Layers, factor: NDArray[np.float32]) -> None:
     factor.ravel()[at] += wave.take(phase.astype(np.int32) & 255) * table[2].take(row)
 
 
-SHADE = np.array([0.62, 0.55, 0.45, 0.70], np.float32)  # what a full shadow takes away
+PIVOT = 105.0  # counts that contrast leaves as they are
+SHADE = np.array([0.66, 0.60, 0.52, 0.72], np.float32)  # what a full shadow takes away
 HAZE = np.array([150.0, 160.0, 172.0, 120.0], np.float32)
 SHALLOW = np.array([34.0, 38.0, 22.0, 4.0], np.float32)
 
@@ -173,6 +177,7 @@ def picture(g: Ground, channels: list[int], style: Look, rng: np.random.Generato
     """Return display counts (C, H, W) of a block as a camera sees it."""
     layers, factor, shallow = g.layers, g.factor, g.shallow
     out = np.empty((len(channels), *(side - 2 * MARGIN for side in g.material.shape)), np.uint8)
+    soft = style.spread + 0.09 * max(0.0, 1 - min(layers.frame.gsd))  # pictures from the air are softer at the pixel
     dark = None if layers.shadow is None else layers.shadow.astype(np.float32)
     for k, c in enumerate(channels):
         v = layers.colour[..., c].astype(np.float32)
@@ -180,15 +185,16 @@ def picture(g: Ground, channels: list[int], style: Look, rng: np.random.Generato
             v += shallow * SHALLOW[c]
         v *= factor
         haze = style.haze * (0.25 if c == 3 else 1.0)
-        gain = style.gain[c] * (1 - haze) * style.contrast
+        contrast = 1.0 if c == 3 else style.contrast
+        gain = style.gain[c] * (1 - haze) * contrast
         if dark is None:
             v *= np.float32(gain)
         else:
             light = dark * np.float32(-gain * SHADE[c] / 255)
             light += np.float32(gain)
             v *= light
-        v = spread(v, style.spread)
-        v += _grainy(v.shape, rng) * np.float32(style.noise) + np.float32(haze * HAZE[c] + 100 * (1 - style.contrast) * (c != 3))
+        v = spread(v, soft)
+        v += _grainy(v.shape, rng) * np.float32(style.noise) + np.float32(contrast * haze * HAZE[c] + PIVOT * (1 - contrast))
         np.clip(v, 0, 255, out=v)
         out[k] = v
     return out

@@ -20,6 +20,12 @@ def place(points: ArrayLike, x: float, y: float, angle: float = 0.0) -> Ring:
     return moved
 
 
+def pair(point: ArrayLike) -> tuple[float, float]:
+    """Return a point as two numbers."""
+    x, y = np.asarray(point, np.float64)
+    return float(x), float(y)
+
+
 def rect(x: float, y: float, length: float, width: float, angle: float = 0.0) -> Ring:
     """Return a rectangle centred on x, y whose length lies along the angle."""
     c, s = math.cos(angle) / 2, math.sin(angle) / 2

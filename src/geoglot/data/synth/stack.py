@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,7 @@ def visible(d: Drawing, frame: Frame, cell: float, cast: NDArray[np.float64], fa
 class Stack:
     """A block's cells: for each the row in `which` of the shape on top, (H, W)."""
 
-    ids: NDArray[np.integer]
+    ids: NDArray[np.integer[Any]]
     which: NDArray[np.int64]
 
 

@@ -71,11 +71,13 @@ class Level:
 
 @dataclass(frozen=True)
 class Drawing:
-    """All shapes in painting order, as flat arrays; shape 0 is the ground, which has no end. Shape i owns coords[starts[i]:starts[i + 1]], counter-clockwise.
+    """All shapes in painting order, as flat arrays.
 
+    Shape i owns coords[starts[i]:starts[i + 1]], counter-clockwise; shape 0 is the ground, which has no end.
     coords (M, 2) metres; colour (N, 4) counts; height metres above the ground; profile FLAT, DOME, GABLE or HIP about
-    middle (N, 2) and axis (radians, along the first edge), with side (N, 2) half its length and width; convex: whether it is; single: whether
-    an east-west line meets it in one piece (or nearly); stripe: number in the world's stripes; plant: number in the legend's PLANTS; size (N,) square metres; box (N, 4) x0, y0, x1, y1.
+    middle (N, 2) and axis (radians, along the first edge), with side (N, 2) half its length and width; convex: whether
+    it is; single: whether an east-west line meets it in one piece (or nearly); stripe: number in the world's stripes;
+    plant: number in the legend's PLANTS; size (N,) square metres; box (N, 4) x0, y0, x1, y1.
     """
 
     coords: NDArray[np.float64]

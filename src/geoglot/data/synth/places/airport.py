@@ -9,7 +9,7 @@ import numpy as np
 
 from geoglot.data.synth.places.halls import hall
 from geoglot.data.synth.places.streets import cars, parking, street
-from geoglot.data.synth.shapes import Ring, disc, place, ragged, rect, rects, resample, smooth
+from geoglot.data.synth.shapes import Ring, disc, pair, place, ragged, rect, rects, resample, smooth
 from geoglot.data.synth.world import DOME, Sketch
 
 At = Callable[[float, float], tuple[float, float]]
@@ -33,12 +33,26 @@ def airplane(s: Sketch, centre: tuple[float, float], length: float, angle: float
     sweep, span = (0.5, 0.78) if rear else (float(rng.uniform(0.48, 0.66)), 0.95 * n)
     slim = float(rng.uniform(0.085, 0.105)) if length > 25 else 0.11
     white = LIVERY[int(rng.choice(len(LIVERY), p=(0.35, 0.3, 0.18, 0.1, 0.07)))]
-    body = [(-h, -0.02 * h), (-h * 0.6, -slim * 0.9 * h), (h * 0.8, -slim * h), (h * 0.95, -slim * 0.5 * h), (h, 0),
-            (h * 0.95, slim * 0.5 * h), (h * 0.8, slim * h), (-h * 0.6, slim * 0.9 * h), (-h, 0.02 * h)]  # fmt: skip
+    body = [
+        (-h, -0.02 * h),
+        (-h * 0.6, -slim * 0.9 * h),
+        (h * 0.8, -slim * h),
+        (h * 0.95, -slim * 0.5 * h),
+        (h, 0),
+        (h * 0.95, slim * 0.5 * h),
+        (h * 0.8, slim * h),
+        (-h * 0.6, slim * 0.9 * h),
+        (-h, 0.02 * h),
+    ]
     tip = h * (0.28 - sweep)
     for side in (1, -1):
-        wing = [(h * 0.28, side * 0.08 * h), (tip, side * span * h), (tip - 0.1 * h, side * span * h), (-h * 0.06, side * 0.3 * h),
-                (-h * 0.14, side * 0.08 * h)]  # fmt: skip
+        wing = [
+            (h * 0.28, side * 0.08 * h),
+            (tip, side * span * h),
+            (tip - 0.1 * h, side * span * h),
+            (-h * 0.06, side * 0.3 * h),
+            (-h * 0.14, side * 0.08 * h),
+        ]
         tail = [
             (-h * 0.72, side * 0.04 * h),
             (-h * 0.93, side * 0.36 * h),
@@ -48,22 +62,40 @@ def airplane(s: Sketch, centre: tuple[float, float], length: float, angle: float
         at = (-h * 0.5, 0.17 * h) if rear else (h * 0.06, 0.33 * h)
         spots = [at] if rear or length < 55 else [at, (-h * 0.1, 0.58 * h)]
         for u, v in spots:
-            engine = [(u + 0.12 * h, side * (v - 0.04 * h)), (u + 0.12 * h, side * (v + 0.04 * h)), (u - 0.1 * h, side * (v + 0.035 * h)),
-                      (u - 0.1 * h, side * (v - 0.035 * h))]  # fmt: skip
+            engine = [
+                (u + 0.12 * h, side * (v - 0.04 * h)),
+                (u + 0.12 * h, side * (v + 0.04 * h)),
+                (u - 0.1 * h, side * (v + 0.035 * h)),
+                (u - 0.1 * h, side * (v - 0.035 * h)),
+            ]
             s.add(61 if rear else 59, place(engine, x, y, angle), "airplane", white * 0.72, height=3.0)
         s.add(60, place(wing, x, y, angle), "airplane", white * 0.9, height=4.0)
-        flap = [(tip - 0.02 * h, side * span * h * 0.97), (tip - 0.1 * h, side * span * h * 0.97), (-h * 0.06, side * 0.3 * h),
-                (h * 0.02, side * 0.3 * h)]  # fmt: skip
+        flap = [
+            (tip - 0.02 * h, side * span * h * 0.97),
+            (tip - 0.1 * h, side * span * h * 0.97),
+            (-h * 0.06, side * 0.3 * h),
+            (h * 0.02, side * 0.3 * h),
+        ]
         s.add(61, place(flap, x, y, angle), "airplane", white * 0.78, height=4.0)
         s.add(62, place(tail, x, y, angle), "airplane", white * 0.92, height=6.0)
     s.add(63, place(body, x, y, angle), "airplane", white * 0.92, height=5.0)
     crest = np.asarray(body) * (0.97, 0.5)
     s.add(64, place(crest, x, y, angle), "airplane", np.minimum(white * 1.05, 250), height=5.5)
     fin = FINS[int(rng.integers(len(FINS)))]
-    s.add(66, place([(-h, -0.018 * h), (-h * 0.66, -0.008 * h), (-h * 0.66, 0.008 * h), (-h, 0.018 * h)], x, y, angle), "airplane", fin,
-          height=12.0 if length > 25 else 8.0)  # fmt: skip
-    s.add(65, place([(h * 0.86, -0.045 * h), (h * 0.91, -0.035 * h), (h * 0.91, 0.035 * h), (h * 0.86, 0.045 * h)], x, y, angle),
-          "airplane", (60, 66, 74, 60), height=5.0)  # fmt: skip
+    s.add(
+        66,
+        place([(-h, -0.018 * h), (-h * 0.66, -0.008 * h), (-h * 0.66, 0.008 * h), (-h, 0.018 * h)], x, y, angle),
+        "airplane",
+        fin,
+        height=12.0 if length > 25 else 8.0,
+    )
+    s.add(
+        65,
+        place([(h * 0.86, -0.045 * h), (h * 0.91, -0.035 * h), (h * 0.91, 0.035 * h), (h * 0.86, 0.045 * h)], x, y, angle),
+        "airplane",
+        (60, 66, 74, 60),
+        height=5.0,
+    )
     ring = [(h, 0), (tip, span * h), (-h, 0.36 * h), (-h, -0.36 * h), (tip, -span * h)]
     s.thing("airplane", place(ring, x, y, angle))
 
@@ -76,20 +108,38 @@ def _small_plane(s: Sketch, x: float, y: float, length: float, angle: float) -> 
     ]
     s.add(
         60,
-        rect(*place([(h * 0.3, 0)], x, y, angle)[0].tolist(), h * 0.36, h * 2.6, angle),
+        rect(*pair(place([(h * 0.3, 0)], x, y, angle)[0]), h * 0.36, h * 2.6, angle),
         "airplane",
         (236, 236, 234, 205),
         height=2.6,
     )
     s.add(
         62,
-        rect(*place([(-h * 0.85, 0)], x, y, angle)[0].tolist(), h * 0.25, h * 0.8, angle),
+        rect(*pair(place([(-h * 0.85, 0)], x, y, angle)[0]), h * 0.25, h * 0.8, angle),
         "airplane",
         (230, 230, 228, 200),
         height=1.8,
     )
-    s.add(61, place([(-h, -h * 0.04), (h * 0.1, -h * 0.14), (h * 0.9, -h * 0.12), (h, 0), (h * 0.9, h * 0.12), (h * 0.1, h * 0.14),
-                     (-h, h * 0.04)], x, y, angle), "airplane", colour, height=2.2)  # fmt: skip
+    s.add(
+        61,
+        place(
+            [
+                (-h, -h * 0.04),
+                (h * 0.1, -h * 0.14),
+                (h * 0.9, -h * 0.12),
+                (h, 0),
+                (h * 0.9, h * 0.12),
+                (h * 0.1, h * 0.14),
+                (-h, h * 0.04),
+            ],
+            x,
+            y,
+            angle,
+        ),
+        "airplane",
+        colour,
+        height=2.2,
+    )
     s.thing("airplane", place([(h, 0), (h * 0.48, h * 1.3), (-h, h * 0.4), (-h, -h * 0.4), (h * 0.48, -h * 1.3)], x, y, angle))
 
 
@@ -104,12 +154,25 @@ def _runway(s: Sketch, x: float, y: float, long: float, wide: float, angle: floa
         s.many(38 if material == "runway_paint" else 37, rects(p[:, 0], p[:, 1], long, across, angle), material, **how)  # type: ignore[arg-type]
 
     n = int(long / 45)
-    many(rng.uniform(-long / 2, long / 2, n), rng.normal(size=n) * wide * 0.2, 40, wide * 0.16, "runway",
-         tone=np.exp(rng.normal(size=n) * 0.05))  # fmt: skip
+    many(
+        rng.uniform(-long / 2, long / 2, n),
+        rng.normal(size=n) * wide * 0.2,
+        40,
+        wide * 0.16,
+        "runway",
+        tone=np.exp(rng.normal(size=n) * 0.05),
+    )
     for sign in (1, -1):
         worn = np.arange(long * 0.04, long * 0.26, 14.0)
-        many(sign * (long / 2 - worn), rng.normal(size=len(worn)) * 2.0, 90, 5, "runway", colour=(76, 76, 75, 74),
-             tone=np.exp(rng.normal(size=len(worn)) * 0.1))  # fmt: skip
+        many(
+            sign * (long / 2 - worn),
+            rng.normal(size=len(worn)) * 2.0,
+            90,
+            5,
+            "runway",
+            colour=(76, 76, 75, 74),
+            tone=np.exp(rng.normal(size=len(worn)) * 0.1),
+        )
         bars = np.arange(-wide * 0.42, wide * 0.43, wide * 0.09)
         many(np.full(len(bars), sign * (long / 2 - 24)), bars, 30, wide * 0.045)
         for v in (-2.6, 2.6):
@@ -122,7 +185,7 @@ def _runway(s: Sketch, x: float, y: float, long: float, wide: float, angle: floa
                 many(np.full(v.size, sign * (long / 2 - u)), v.ravel(), 22, 1.6)
     many(np.arange(-long / 2 + 90, long / 2 - 80, 50.0), 0.0, 30, 0.9)
     for v in (-wide * 0.47, wide * 0.47):
-        s.add(38, rect(*place([(0, v)], x, y, angle)[0].tolist(), long - 10, 0.9, angle), "runway_paint")
+        s.add(38, rect(*pair(place([(0, v)], x, y, angle)[0]), long - 10, 0.9, angle), "runway_paint")
 
 
 def airfield(s: Sketch, centre: tuple[float, float], angle: float, long: float = 2000.0) -> None:
@@ -166,8 +229,14 @@ def airfield(s: Sketch, centre: tuple[float, float], angle: float, long: float =
                 u = shift + end * (apron / 2 + 60 + 95 * k)
                 s.add(34, rect(*at(u, gap + 55), 92, 90, angle), "concrete", tone=float(rng.uniform(0.8, 1.05)))
                 hall(s, rect(*at(u, gap + 100), 80, float(rng.uniform(45, 70)), angle), "hangar", 15.0, bool(rng.random() < 0.5))
-    parking(s, *at(shift, edge + (60 if small else 150)), apron * float(rng.uniform(0.4, 0.8)), 30 if small else 84, angle,
-            float(rng.uniform(0.3, 0.9)))  # fmt: skip
+    parking(
+        s,
+        *at(shift, edge + (60 if small else 150)),
+        apron * float(rng.uniform(0.4, 0.8)),
+        30 if small else 84,
+        angle,
+        float(rng.uniform(0.3, 0.9)),
+    )
     street(s, np.array([at(-long * 0.6, edge + (90 if small else 205)), at(long * 0.6, edge + (90 if small else 205))]), 8.5)
 
 
@@ -200,15 +269,25 @@ def _apron(s: Sketch, at: At, angle: float, place_of: tuple[float, float, float,
     slab = float(rng.uniform(6, 14))
     n = int(wide * deep / 900)
     p = np.array([at(u, v) for u, v in zip(u0 + rng.uniform(-0.5, 0.5, n) * wide, v0 + rng.uniform(0, 1, n) * deep, strict=True)])
-    s.many(35, rects(p[:, 0], p[:, 1], slab * rng.integers(1, 6, n), slab * rng.integers(1, 4, n), angle), "concrete",
-           tint * np.exp(rng.normal(size=(n, 1)) * 0.035))  # fmt: skip
+    s.many(
+        35,
+        rects(p[:, 0], p[:, 1], slab * rng.integers(1, 6, n), slab * rng.integers(1, 4, n), angle),
+        "concrete",
+        tint * np.exp(rng.normal(size=(n, 1)) * 0.035),
+    )
     for u in np.arange(-wide / 2, wide / 2 + 1, slab).tolist():
         s.add(36, rect(*at(u0 + u, v0 + deep / 2), 0.35, deep, angle), "concrete", tint * 0.86)
     for v in np.arange(0, deep, slab).tolist():
         s.add(36, rect(*at(u0, v0 + v), wide, 0.35, angle), "concrete", tint * 0.86)
     stain = p[rng.random(len(p)) < 0.4]
-    s.many(36, np.stack([disc(*q, r, 9) for q, r in zip(stain.tolist(), rng.uniform(0.8, 4, len(stain)).tolist(), strict=True)])
-           if len(stain) else np.zeros((0, 3, 2)), "concrete", tint * 0.72)  # fmt: skip
+    s.many(
+        36,
+        np.stack([disc(q[0], q[1], r, 9) for q, r in zip(stain.tolist(), rng.uniform(0.8, 4, len(stain)).tolist(), strict=True)])
+        if len(stain)
+        else np.zeros((0, 3, 2)),
+        "concrete",
+        tint * 0.72,
+    )
     inward = math.atan2(at(0, 1)[1] - at(0, 0)[1], at(0, 1)[0] - at(0, 0)[0])
     low, high = (7.5, 12.5) if small else (34.0, 66.0)
     full = float(rng.uniform(0.3, 0.95))

@@ -12,15 +12,27 @@ from geoglot.data.synth.shapes import Ring, area, inset, place, rect, rects
 from geoglot.data.synth.world import DOME, GABLE, HIP, Sketch
 
 FLAT = np.array(
-    [(214, 214, 211, 185), (232, 231, 228, 205), (176, 175, 172, 155), (146, 144, 140, 134), (120, 119, 117, 110),
-     (190, 182, 168, 168), (84, 106, 150, 115), (140, 74, 62, 125), (96, 122, 104, 110), (92, 92, 93, 85)], float,
-)  # fmt: skip
+    [
+        (214, 214, 211, 185),
+        (232, 231, 228, 205),
+        (176, 175, 172, 155),
+        (146, 144, 140, 134),
+        (120, 119, 117, 110),
+        (190, 182, 168, 168),
+        (84, 106, 150, 115),
+        (140, 74, 62, 125),
+        (96, 122, 104, 110),
+        (92, 92, 93, 85),
+    ],
+    float,
+)
 OFTEN = np.array([0.2, 0.16, 0.16, 0.13, 0.08, 0.1, 0.06, 0.05, 0.02, 0.04])
 
 
 def roof(s: Sketch) -> Ring:
     """Choose a flat roof's colour."""
-    return FLAT[int(s.rng.choice(len(FLAT), p=OFTEN / OFTEN.sum()))] * s.rng.uniform(0.82, 1.06)
+    colour: Ring = FLAT[int(s.rng.choice(len(FLAT), p=OFTEN / OFTEN.sum()))] * s.rng.uniform(0.82, 1.06)
+    return colour
 
 
 def hall(s: Sketch, ring: Ring, label: str = "building", height: float | None = None, low_pitch: bool = False) -> None:
@@ -94,8 +106,13 @@ def yard(s: Sketch, ring: Ring) -> None:
         cars(s, p, angle + math.pi / 2, rng.random(m) < 0.4)
         if rng.random() < 0.3:
             q = c + place(rng.uniform(-1, 1, (12, 2)) * (w * 0.45, 3) + (0, -b * 0.38), 0, 0, angle)
-            s.many(45, rects(q[:, 0], q[:, 1], rng.uniform(1.5, 9, 12), 2.4, angle), "yard", FLAT[rng.integers(0, len(FLAT), 12)] * 0.8,
-                   height=2.4)  # fmt: skip
+            s.many(
+                45,
+                rects(q[:, 0], q[:, 1], rng.uniform(1.5, 9, 12), 2.4, angle),
+                "yard",
+                FLAT[rng.integers(0, len(FLAT), 12)] * 0.8,
+                height=2.4,
+            )
         if rng.random() < 0.2:
             q = c + place([(w / 2 + 4, -d / 4)], 0, 0, angle)[0]
             s.add(50, place(circle(3.2), float(q[0]), float(q[1])), "tank", height=14.0, profile=DOME)
@@ -195,8 +212,15 @@ def church(s: Sketch, x: float, y: float, angle: float) -> None:
     s.add(51, rect(*at(long * 0.2), wide * 1.9, wide * 0.7, angle + math.pi / 2), "roof", colour, height=12.0, profile=GABLE)
     s.add(52, place(circle(wide * 0.42), *at(long * 0.5)), "roof", colour * 0.95, height=10.0, profile=DOME)
     s.add(53, rect(*at(-long * 0.5), wide * 0.6, wide * 0.6, angle), "roof", colour * 0.85, height=28.0, profile=HIP)
-    s.thing("church", place([(-long * 0.56, -wide * 0.5), (long * 0.62, -wide * 0.5), (long * 0.62, wide * 0.5),
-                             (-long * 0.56, wide * 0.5)], x, y, angle))  # fmt: skip
+    s.thing(
+        "church",
+        place(
+            [(-long * 0.56, -wide * 0.5), (long * 0.62, -wide * 0.5), (long * 0.62, wide * 0.5), (-long * 0.56, wide * 0.5)],
+            x,
+            y,
+            angle,
+        ),
+    )
 
 
 def school(s: Sketch, ring: Ring) -> None:

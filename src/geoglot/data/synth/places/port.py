@@ -8,7 +8,7 @@ import numpy as np
 
 from geoglot.data.synth.places.halls import FLAT, hall
 from geoglot.data.synth.places.streets import cars, parking, street
-from geoglot.data.synth.shapes import Ring, place, rect, rects, ribbon
+from geoglot.data.synth.shapes import Ring, pair, place, rect, rects, ribbon
 from geoglot.data.synth.world import FLAT as LEVEL
 from geoglot.data.synth.world import Sketch
 
@@ -24,8 +24,19 @@ def boats(s: Sketch, points: Ring, length: Ring, angle: Ring) -> None:
     if not n:
         return
     wide = length * rng.uniform(0.26, 0.36, n)
-    hull = np.array([(-0.5, -0.38), (-0.46, -0.48), (0.08, -0.5), (0.36, -0.28), (0.5, 0.0), (0.36, 0.28), (0.08, 0.5), (-0.46, 0.48),
-                     (-0.5, 0.38)])  # fmt: skip
+    hull = np.array(
+        [
+            (-0.5, -0.38),
+            (-0.46, -0.48),
+            (0.08, -0.5),
+            (0.36, -0.28),
+            (0.5, 0.0),
+            (0.36, 0.28),
+            (0.08, 0.5),
+            (-0.46, 0.48),
+            (-0.5, 0.38),
+        ]
+    )
     c, d = np.cos(angle)[:, None], np.sin(angle)[:, None]
 
     def turned(shape: Ring, long: Ring, across: Ring, shift: float = 0.0) -> Ring:
@@ -39,14 +50,24 @@ def boats(s: Sketch, points: Ring, length: Ring, angle: Ring) -> None:
     )
     colour = paint[rng.choice(5, n, p=(0.5, 0.28, 0.08, 0.1, 0.04))]
     s.many(60, rings, "ship", colour, height=1.2)
-    s.many(61, turned(hull, length * 0.86, wide * 0.74), "ship", colour * 0.55 + np.array((92, 88, 80, 80)) * rng.uniform(0.6, 1.1, (n, 1)),
-           height=1.0)  # fmt: skip
+    s.many(
+        61,
+        turned(hull, length * 0.86, wide * 0.74),
+        "ship",
+        colour * 0.55 + np.array((92, 88, 80, 80)) * rng.uniform(0.6, 1.1, (n, 1)),
+        height=1.0,
+    )
     box = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
     cover = np.array(
         [(226, 226, 224, 185), (52, 82, 140, 85), (60, 66, 74, 60), (188, 176, 150, 150), (120, 130, 134, 110)], float
     )
-    s.many(62, turned(box, length * rng.uniform(0.22, 0.5, n), wide * 0.62, float(rng.uniform(-0.16, 0.02))), "ship",
-           cover[rng.choice(5, n, p=(0.45, 0.2, 0.12, 0.13, 0.1))], height=2.2)  # fmt: skip
+    s.many(
+        62,
+        turned(box, length * rng.uniform(0.22, 0.5, n), wide * 0.62, float(rng.uniform(-0.16, 0.02))),
+        "ship",
+        cover[rng.choice(5, n, p=(0.45, 0.2, 0.12, 0.13, 0.1))],
+        height=2.2,
+    )
     s.many(63, turned(box, length * 0.14, wide * 0.5, 0.08), "ship", (58, 64, 74, 55), height=2.0)
     sail = rng.random(n) < 0.35
     if sail.any():
@@ -64,8 +85,22 @@ def ship(s: Sketch, x: float, y: float, length: float, angle: float, kind: str |
     wide = length * float(rng.uniform(0.14, 0.18)) if what != "barge" else length * 0.13
     a, b = length / 2, wide / 2
     bow = 0.9 if what == "barge" else 0.72
-    hull = place([(-a, -b * 0.75), (-a * 0.9, -b), (a * bow, -b), (a * (bow + 0.16), -b * 0.55), (a, 0), (a * (bow + 0.16), b * 0.55),
-                  (a * bow, b), (-a * 0.9, b), (-a, b * 0.75)], x, y, angle)  # fmt: skip
+    hull = place(
+        [
+            (-a, -b * 0.75),
+            (-a * 0.9, -b),
+            (a * bow, -b),
+            (a * (bow + 0.16), -b * 0.55),
+            (a, 0),
+            (a * (bow + 0.16), b * 0.55),
+            (a * bow, b),
+            (-a * 0.9, b),
+            (-a, b * 0.75),
+        ],
+        x,
+        y,
+        angle,
+    )
     colour = HULLS[int(rng.integers(len(HULLS)))] if what != "ferry" else np.array((226, 228, 228, 190.0))
     deck = DECKS[int(rng.integers(len(DECKS)))]
 
@@ -166,24 +201,33 @@ def harbour(s: Sketch, line: Ring, out: float) -> None:
     sign = float(rng.choice([-1, 1]))
     small = int(rng.integers(2, 7))
     q, p = place([(edge - 40, sign * (long / 2 + 110)), (edge, sign * (long / 2 + 110))], x, y, out)
-    s.fill(24, rect(*q.tolist(), 80, 230, out), "concrete", tone=float(rng.uniform(0.8, 1.0)))
-    parking(s, *place([(edge - 55, sign * (long / 2 + 110))], x, y, out)[0].tolist(), 120, 34, out + math.pi / 2, 0.5)
-    marina(s, *p.tolist(), out, small, 150 * unit * float(rng.uniform(0.7, 1.3)))
+    s.fill(24, rect(*pair(q), 80, 230, out), "concrete", tone=float(rng.uniform(0.8, 1.0)))
+    parking(s, *pair(place([(edge - 55, sign * (long / 2 + 110))], x, y, out)[0]), 120, 34, out + math.pi / 2, 0.5)
+    marina(s, *pair(p), out, small, 150 * unit * float(rng.uniform(0.7, 1.3)))
     bend = sign * -1.0
-    mole = place([(edge, bend * (long / 2 + 60)), (edge + 380 * unit, bend * (long / 2 + 50)),
-                  (edge + 560 * unit, bend * (long / 2 - 160 * unit))], x, y, out)  # fmt: skip
+    mole = place(
+        [
+            (edge, bend * (long / 2 + 60)),
+            (edge + 380 * unit, bend * (long / 2 + 50)),
+            (edge + 560 * unit, bend * (long / 2 - 160 * unit)),
+        ],
+        x,
+        y,
+        out,
+    )
     if rng.random() < 0.75:
         s.fill(24, ribbon(mole, float(rng.uniform(9, 20))), "rock", tone=0.85, height=2.0)
         s.way(25, mole, 4.0, "pier", tone=1.0, height=2.5)
     for _ in range(int(rng.integers(3, 9))):
         p = place([(edge + reach + rng.uniform(60, 500), rng.uniform(-long, long) * 0.6)], x, y, out)[0]
-        if s.wet(rect(*p.tolist(), 160, 60)).all():
-            ship(s, *p.tolist(), float(np.exp(rng.uniform(math.log(8), math.log(150)))), float(rng.uniform(0, 6.28)))
+        if s.wet(rect(*pair(p), 160, 60)).all():
+            ship(s, *pair(p), float(np.exp(rng.uniform(math.log(8), math.log(150)))), float(rng.uniform(0, 6.28)))
     s.reserve(land)
 
 
-def _moorings(s: Sketch, foot: tuple[float, float], out: float, layout: str, size: tuple[float, float, float, float], unit: float
-              ) -> None:  # fmt: skip
+def _moorings(
+    s: Sketch, foot: tuple[float, float], out: float, layout: str, size: tuple[float, float, float, float], unit: float
+) -> None:
     """Lay out the quays: fingers into the water, one long quay, or a basin between two arms."""
     rng = s.rng
     x, y = foot
@@ -201,7 +245,7 @@ def _moorings(s: Sketch, foot: tuple[float, float], out: float, layout: str, siz
             block(edge - 2, edge + far, v - wide / 2, v + wide / 2)
             p = place([(edge + far / 2, v)], x, y, out)[0]
             if rng.random() < 0.6:
-                hall(s, rect(*p.tolist(), far * 0.6, wide * 0.3, out), "industrial building", 10.0)
+                hall(s, rect(*pair(p), far * 0.6, wide * 0.3, out), "industrial building", 10.0)
             for side in (1, -1):
                 berth(s, x, y, out, (edge + 12, edge + far), v + side * wide / 2, side, wide * 0.4)
     elif layout == "quay":
@@ -215,7 +259,7 @@ def _moorings(s: Sketch, foot: tuple[float, float], out: float, layout: str, siz
             berth(s, x, y, out, (edge + 12, edge + reach), v + side * arm / 2, side, arm * 0.6)
             berth(s, x, y, out, (edge + 12, edge + reach), v - side * arm / 2, -side, 0.0)
         p = place([(edge, 0)], x, y, out)[0]
-        marina(s, *p.tolist(), out, int(rng.integers(2, 6)), reach * 0.6)
+        marina(s, *pair(p), out, int(rng.integers(2, 6)), reach * 0.6)
 
 
 def berth(s: Sketch, x: float, y: float, along: float, span: tuple[float, float], v: float, side: int, yard: float) -> None:
@@ -226,17 +270,17 @@ def berth(s: Sketch, x: float, y: float, along: float, span: tuple[float, float]
         long = float(min(np.exp(rng.uniform(math.log(28), math.log(170))), end - at))
         p = place([(at + long / 2, v + side * (long * 0.085 + 2.0))], x, y, along)[0]
         if rng.random() < 0.8 and s.wet([p])[0]:
-            ship(s, *p.tolist(), long, along + (math.pi if rng.random() < 0.5 else 0))
+            ship(s, *pair(p), long, along + (math.pi if rng.random() < 0.5 else 0))
         at += long + float(rng.uniform(6, 60))
     if yard < 8:
         return
     if rng.random() < 0.6:
         p = place([(span[0], v - side * (yard * 0.5 + (yard * 0.3 if side > 0 else 0)))], x, y, along)[0]
-        stacks(s, *p.tolist(), span[1] - span[0] - 8, yard * 0.4, along)
+        stacks(s, *pair(p), span[1] - span[0] - 8, yard * 0.4, along)
     tint = np.array([(178, 96, 60, 120), (86, 110, 150, 100), (190, 188, 182, 160), (196, 166, 70, 150)])[rng.integers(4)]
     for w in rng.uniform(span[0] + 15, span[1] - 15, int(rng.integers(0, 5))).tolist():
         p = place([(w, v - side * 8)], x, y, along)[0]
-        crane(s, *p.tolist(), along + side * math.pi / 2, tint)
+        crane(s, *pair(p), along + side * math.pi / 2, tint)
 
 
 def _sheds(s: Sketch, foot: tuple[float, float], out: float, size: tuple[float, float]) -> None:
@@ -249,16 +293,21 @@ def _sheds(s: Sketch, foot: tuple[float, float], out: float, size: tuple[float, 
             p = place([(u, v)], *foot, out)[0]
             chance = rng.random()
             if chance < 0.5 and u < 0:
-                hall(s, rect(*p.tolist(), pitch * rng.uniform(0.5, 0.85), deep * rng.uniform(0.18, 0.3), along), "industrial building",
-                     None, bool(rng.random() < 0.5))  # fmt: skip
+                hall(
+                    s,
+                    rect(*pair(p), pitch * rng.uniform(0.5, 0.85), deep * rng.uniform(0.18, 0.3), along),
+                    "industrial building",
+                    None,
+                    bool(rng.random() < 0.5),
+                )
             elif chance < 0.75:
-                corner = place([(-pitch * 0.42, -deep * 0.12)], *p.tolist(), along)[0]
-                stacks(s, *corner.tolist(), pitch * 0.85, deep * 0.24, along)
+                corner = place([(-pitch * 0.42, -deep * 0.12)], *pair(p), along)[0]
+                stacks(s, *pair(corner), pitch * 0.85, deep * 0.24, along)
             elif chance < 0.85:
-                parking(s, *p.tolist(), pitch * 0.8, deep * 0.22, along, 0.5)
+                parking(s, *pair(p), pitch * 0.8, deep * 0.22, along, 0.5)
             else:
                 q = rng.normal(size=(9, 2)) * (pitch * 0.2, deep * 0.05)
-                cars(s, place(q, *p.tolist(), along), along + rng.choice([0, math.pi / 2], 9), rng.random(9) < 0.7)
+                cars(s, place(q, *pair(p), along), along + rng.choice([0, math.pi / 2], 9), rng.random(9) < 0.7)
 
 
 def stacks(s: Sketch, x: float, y: float, long: float, wide: float, angle: float) -> None:

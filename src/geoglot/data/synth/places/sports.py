@@ -14,8 +14,15 @@ from geoglot.data.synth.world import Sketch
 WHITE = (222, 224, 218, 200)
 
 
-def _lines(s: Sketch, segments: list[tuple[float, float, float, float]], x: float, y: float, angle: float, width: float = 0.25,
-           z: int = 39) -> None:  # fmt: skip
+def _lines(
+    s: Sketch,
+    segments: list[tuple[float, float, float, float]],
+    x: float,
+    y: float,
+    angle: float,
+    width: float = 0.25,
+    z: int = 39,
+) -> None:
     for a, b, c, d in segments:
         s.way(z, place([(a, b), (c, d)], x, y, angle), width, "marking", WHITE)
 
@@ -35,8 +42,12 @@ def football(s: Sketch, x: float, y: float, angle: float, long: float = 105.0, l
     h, w = long / 2, wide / 2
     segments = [*_box(-h, -w, h, w), (0.0, -w, 0.0, w)]
     for sign in (-1, 1):
-        segments += [(sign * h, -20.1, sign * (h - 16.5), -20.1), (sign * h, 20.1, sign * (h - 16.5), 20.1),
-                     (sign * (h - 16.5), -20.1, sign * (h - 16.5), 20.1), (sign * (h - 5.5), -9.2, sign * (h - 5.5), 9.2)]  # fmt: skip
+        segments += [
+            (sign * h, -20.1, sign * (h - 16.5), -20.1),
+            (sign * h, 20.1, sign * (h - 16.5), 20.1),
+            (sign * (h - 16.5), -20.1, sign * (h - 16.5), 20.1),
+            (sign * (h - 5.5), -9.2, sign * (h - 5.5), 9.2),
+        ]
         p = place([(sign * (h - 5), 0)], x, y, angle)[0]
         s.add(38, disc(float(p[0]), float(p[1]), 3.5, 12), "soil", tone=0.95)
     _lines(s, segments, x, y, angle)
@@ -78,16 +89,25 @@ def court(s: Sketch, x: float, y: float, angle: float, label: str) -> None:
     rng = s.rng
     tennis = label == "tennis court"
     long, wide, margin = (23.8, 11.0, 4.5) if tennis else (28.0, 15.0, 1.5)
-    outer, inner = (((70, 108, 84, 100), (62, 92, 134, 90)), ((84, 118, 92, 105), (150, 92, 74, 130)),
-                    ((168, 108, 80, 150), (174, 112, 84, 150)), ((96, 110, 104, 100), (70, 118, 92, 100)))[int(rng.integers(4))]  # fmt: skip
+    outer, inner = (
+        ((70, 108, 84, 100), (62, 92, 134, 90)),
+        ((84, 118, 92, 105), (150, 92, 74, 130)),
+        ((168, 108, 80, 150), (174, 112, 84, 150)),
+        ((96, 110, 104, 100), (70, 118, 92, 100)),
+    )[int(rng.integers(4))]
     whole = rect(x, y, long + 2 * margin + 3, wide + 2 * margin, angle)
     s.add(38, whole, "court", outer)
     s.add(39, rect(x, y, long, wide, angle), "court", inner)
     h, w = long / 2, wide / 2
     segments = _box(-h, -w, h, w)
     if tennis:
-        segments += [(-h, -w + 1.4, h, -w + 1.4), (-h, w - 1.4, h, w - 1.4), (-6.4, 0.0, 6.4, 0.0),
-                     (-6.4, -w + 1.4, -6.4, w - 1.4), (6.4, -w + 1.4, 6.4, w - 1.4)]  # fmt: skip
+        segments += [
+            (-h, -w + 1.4, h, -w + 1.4),
+            (-h, w - 1.4, h, w - 1.4),
+            (-6.4, 0.0, 6.4, 0.0),
+            (-6.4, -w + 1.4, -6.4, w - 1.4),
+            (6.4, -w + 1.4, 6.4, w - 1.4),
+        ]
         s.way(41, place([(0, -w - 0.9), (0, w + 0.9)], x, y, angle), 0.3, "court", (60, 62, 60, 60), height=1.0)
     else:
         segments += [(0.0, -w, 0.0, w), *_box(-h, -2.5, -h + 5.8, 2.5), *_box(h - 5.8, -2.5, h, 2.5)]
@@ -146,8 +166,15 @@ def stadium(s: Sketch, x: float, y: float, angle: float) -> None:
     h, w = long / 2, long * 0.325
     mown = s.rows(angle, 11.0, 0.09)
     s.add(59, rect(x, y, long + 5, 2 * w + 5, angle), "grass", (88, 116, 64, 190), stripe=mown, plant="grass")
-    _lines(s, [*_box(-h, -w, h, w), (0.0, -w, 0.0, w), *_box(-h, -20.0, -h + 16.5, 20.0), *_box(h - 16.5, -20.0, h, 20.0)], x, y, angle,
-           0.3, 60)  # fmt: skip
+    _lines(
+        s,
+        [*_box(-h, -w, h, w), (0.0, -w, 0.0, w), *_box(-h, -20.0, -h + 16.5, 20.0), *_box(h - 16.5, -20.0, h, 20.0)],
+        x,
+        y,
+        angle,
+        0.3,
+        60,
+    )
     for side in (1, -1):
         if rng.random() < 0.75:
             v = side * (inner + depth * 0.6)

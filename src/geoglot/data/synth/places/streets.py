@@ -8,20 +8,33 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from geoglot.data.synth.places.woods import trees
-from geoglot.data.synth.shapes import Ring, disc, place, rect, rects, resample, ribbon, smooth, wander
+from geoglot.data.synth.shapes import Ring, disc, pair, place, rect, rects, resample, ribbon, smooth, wander
 from geoglot.data.synth.world import Sketch
 
 PAINT = np.array(
-    [(226, 226, 224, 190), (238, 238, 236, 200), (44, 46, 50, 45), (70, 72, 78, 66), (150, 152, 156, 130),
-     (184, 186, 188, 155), (128, 36, 34, 90), (46, 66, 112, 80), (96, 92, 84, 80), (36, 60, 48, 60)], float,
-)  # fmt: skip
+    [
+        (226, 226, 224, 190),
+        (238, 238, 236, 200),
+        (44, 46, 50, 45),
+        (70, 72, 78, 66),
+        (150, 152, 156, 130),
+        (184, 186, 188, 155),
+        (128, 36, 34, 90),
+        (46, 66, 112, 80),
+        (96, 92, 84, 80),
+        (36, 60, 48, 60),
+    ],
+    float,
+)
 OFTEN = np.array([0.19, 0.08, 0.15, 0.13, 0.13, 0.13, 0.06, 0.07, 0.04, 0.02])
 BOXES = np.array([(236, 236, 234, 200), (200, 198, 192, 170), (70, 96, 150, 110), (170, 64, 52, 120), (92, 94, 98, 85)], float)
 
 
 def _at(points: Ring, u: ArrayLike, v: ArrayLike, angle: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points moved by u along their angles and by v to the left of them, as x and y."""
     c, d = np.cos(angle), np.sin(angle)
-    return points[:, 0] + u * c - v * d, points[:, 1] + u * d + v * c
+    along, left = np.asarray(u, np.float64), np.asarray(v, np.float64)
+    return points[:, 0] + along * c - left * d, points[:, 1] + along * d + left * c
 
 
 def cars(s: Sketch, points: ArrayLike, angle: ArrayLike, lorry: ArrayLike = False, z: int = 42) -> None:
@@ -92,8 +105,13 @@ def street(s: Sketch, line: Ring, width: float = 8.0, busy: float = 0.25, z: int
     """Draw a paved road with verges or pavements, markings, some cars and, if `planted`, trees along it."""
     rng = s.rng
     town = planted > 0 or width < 7
-    s.way(z, line, width + (3.2 if town else 2.4), "yard" if town else "asphalt",
-          np.array((150, 146, 138, 140) if town else (138, 134, 124, 132)) * rng.uniform(0.88, 1.06))  # fmt: skip
+    s.way(
+        z,
+        line,
+        width + (3.2 if town else 2.4),
+        "yard" if town else "asphalt",
+        np.array((150, 146, 138, 140) if town else (138, 134, 124, 132)) * rng.uniform(0.88, 1.06),
+    )
     grey = np.array((104, 104, 101, 98)) * float(np.clip(rng.normal(1.0, 0.13), 0.7, 1.35))
     s.way(z + 1, line, width, "asphalt", grey)
     s.reserve(ribbon(line, width + 4))
@@ -103,8 +121,12 @@ def street(s: Sketch, line: Ring, width: float = 8.0, busy: float = 0.25, z: int
     n = len(points)
     worn = rng.random(n) < 0.12
     patch = points[worn] + rng.normal(size=(int(worn.sum()), 2))
-    s.many(z + 2, rects(patch[:, 0], patch[:, 1], rng.uniform(3, 14, len(patch)), width * 0.4, angle[worn]), "asphalt",
-           grey * rng.uniform(0.8, 1.12, (len(patch), 1)))  # fmt: skip
+    s.many(
+        z + 2,
+        rects(patch[:, 0], patch[:, 1], rng.uniform(3, 14, len(patch)), width * 0.4, angle[worn]),
+        "asphalt",
+        grey * rng.uniform(0.8, 1.12, (len(patch), 1)),
+    )
     if planted:
         for sign in (1, -1):
             at = np.stack(_at(points, rng.uniform(-4, 4, n), sign * (width / 2 + 1.4), angle), 1)[rng.random(n) < planted]
@@ -145,8 +167,13 @@ def motorway(s: Sketch, line: Ring, lanes: int = 2, busy: float = 0.35, z: int =
             held = rng.random(len(points)) < busy * 0.35
             at = np.stack(_at(points, rng.uniform(-2, 2, len(points)), sign * offset + (k - (lanes - 1) / 2) * 3.6, angle), 1)
             outer = k == (lanes - 1 if sign > 0 else 0)
-            cars(s, at[held], (angle + (math.pi if sign > 0 else 0.0))[held],
-                 rng.random(int(held.sum())) < (0.35 if outer else 0.03), 42)  # fmt: skip
+            cars(
+                s,
+                at[held],
+                (angle + (math.pi if sign > 0 else 0.0))[held],
+                rng.random(int(held.sum())) < (0.35 if outer else 0.03),
+                42,
+            )
     s.way(z + 2, line, 0.6, "concrete", tone=1.05, height=raised + 0.8)
 
 
@@ -158,25 +185,36 @@ def junction(s: Sketch, x: float, y: float) -> None:
     reach = s.half * 1.5
     lanes = int(rng.integers(2, 4))
     wide = (lanes * 3.6 + 5) * 2
-    lines = [smooth(wander(rng, (x - reach * math.cos(a), y - reach * math.sin(a)),
-                           (x + reach * math.cos(a), y + reach * math.sin(a)), 0.0, 4), 1) for a in (turn, cross)]  # fmt: skip
+    lines = [
+        smooth(
+            wander(
+                rng,
+                (x - reach * math.cos(a), y - reach * math.sin(a)),
+                (x + reach * math.cos(a), y + reach * math.sin(a)),
+                0.0,
+                4,
+            ),
+            1,
+        )
+        for a in (turn, cross)
+    ]
     radius = float(rng.uniform(45, 75))
     loops = rng.random(4) < (1.0 if rng.random() < 0.6 else 0.5)
     grey = np.array((120, 120, 117, 112))
     for k in range(4):
         a = turn + k * math.pi / 2 + math.pi / 4
         centre = np.array([x, y]) + (radius + wide * 0.5) * math.sqrt(2) * np.array([math.cos(a), math.sin(a)])
-        s.add(25, disc(*centre.tolist(), radius + 60, 40), "grass", tone=0.97, plant="grass")
+        s.add(25, disc(*pair(centre), radius + 60, 40), "grass", tone=0.97, plant="grass")
         if loops[k]:
-            ring = disc(*centre.tolist(), radius, 48)
+            ring = disc(*pair(centre), radius, 48)
             s.way(26, np.concatenate([ring, ring[:2]]), 7.0, "asphalt", grey)
-            near = place(rng.normal(size=(14, 2)) * radius * 0.3, *centre.tolist())
+            near = place(rng.normal(size=(14, 2)) * radius * 0.3, *pair(centre))
             trees(s, near, rng.uniform(1.5, 4.0, 14))
         b, c = a - math.pi / 4, a + math.pi / 4
         far = radius * 4.5
         p, q = np.array([math.cos(b), math.sin(b)]) * far, np.array([math.cos(c), math.sin(c)]) * far
         bend = np.array([math.cos(a), math.sin(a)]) * (radius * 1.2 + wide * 0.5) * math.sqrt(2) * 1.25
-        ramp = smooth(np.array([p, p * 0.6 + bend * 0.2, bend, q * 0.6 + bend * 0.2, q]) + (x, y), 4)
+        ramp = smooth(np.array([x, y]) + np.array([p, p * 0.6 + bend * 0.2, bend, q * 0.6 + bend * 0.2, q]), 4)
         s.way(26, ramp, 7.0, "asphalt", grey)
         at, angle = resample(ramp, 30.0)
         held = rng.random(len(at)) < 0.25
@@ -258,9 +296,9 @@ def bridge(s: Sketch, line: Ring, wide: float = 12.0, label: str = "bridge") -> 
             start = None
             if len(run) < 5:
                 continue
-            s.way(38, run, wide, "asphalt", np.array((176, 172, 164, 162)) * tone, height=7.0)
-            s.way(39, run, wide - 2.2, "asphalt", np.array((112, 112, 109, 104)) * tone, height=6.2)
-            s.way(40, run, 0.3, "road_paint", height=6.2)
+            s.way(38, run, wide, "asphalt", np.array((176, 172, 164, 162)) * tone, height=4.5)
+            s.way(39, run, wide - 2.2, "asphalt", np.array((112, 112, 109, 104)) * tone, height=3.9)
+            s.way(40, run, 0.3, "road_paint", height=3.9)
             p, a = resample(run, 13.0)
             held = s.rng.random(len(p)) < 0.3
             cars(s, p[held] + (0.4, 0.4), a[held])

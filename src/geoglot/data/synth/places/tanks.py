@@ -7,7 +7,7 @@ import numpy as np
 from geoglot.data.synth.places.halls import hall
 from geoglot.data.synth.places.streets import cars, street
 from geoglot.data.synth.places.woods import trees
-from geoglot.data.synth.shapes import Ring, disc, place, ragged, rect
+from geoglot.data.synth.shapes import Ring, disc, pair, place, ragged, rect
 from geoglot.data.synth.world import DOME, Sketch
 
 SHELLS = np.array(
@@ -30,8 +30,14 @@ def tank(s: Sketch, x: float, y: float, radius: float, colour: Ring | None = Non
         s.add(52, disc(x, y, radius * 0.9, count), "tank", roof, height=height - sunk)
         a = float(rng.uniform(0, 6.3))
         end = (x + 0.55 * radius * np.cos(a), y + 0.55 * radius * np.sin(a))
-        s.way(53, np.array([(x + 0.95 * radius * np.cos(a), y + 0.95 * radius * np.sin(a)), end]), 0.8, "tank", base * 0.7,
-              height=height - sunk)  # fmt: skip
+        s.way(
+            53,
+            np.array([(x + 0.95 * radius * np.cos(a), y + 0.95 * radius * np.sin(a)), end]),
+            0.8,
+            "tank",
+            base * 0.7,
+            height=height - sunk,
+        )
     else:
         s.add(50, disc(x, y, radius, count), "tank", base, height=height, profile=DOME)
         s.add(51, disc(x, y, radius * 0.97, count), "tank", np.minimum(base * 1.03, 244), height=height, profile=DOME)
@@ -87,7 +93,7 @@ def tanks(s: Sketch, x: float, y: float, angle: float, rows: int = 4, columns: i
             chance = rng.random()
             if chance < 0.10:
                 if chance < 0.04:
-                    hall(s, rect(*p.tolist(), cell * 0.5, cell * 0.3, angle), "building", 5.0)
+                    hall(s, rect(*pair(p), cell * 0.5, cell * 0.3, angle), "building", 5.0)
                 continue
             if chance < 0.26:
                 n = int(rng.integers(2, 4))
@@ -95,7 +101,7 @@ def tanks(s: Sketch, x: float, y: float, angle: float, rows: int = 4, columns: i
                 for q in (p + place(np.stack(np.meshgrid(t, t), -1).reshape(-1, 2), 0, 0, angle)).tolist():
                     tank(s, q[0], q[1], cell * 0.36 / n, shell)
             else:
-                tank(s, *p.tolist(), big * float(rng.uniform(0.9, 1.05)), shell, floating)
+                tank(s, *pair(p), big * float(rng.uniform(0.9, 1.05)), shell, floating)
     _pipes(s, x, y, angle, (wide, deep), rows, cell)
     edge = place(rng.uniform(-0.5, 0.5, (40, 2)) * (wide + 40, 0) + (0, deep / 2 + 16), x, y, angle)
     trees(s, edge[rng.random(40) < 0.4], 2.5)
@@ -112,4 +118,4 @@ def _pipes(s: Sketch, x: float, y: float, angle: float, size: tuple[float, float
     p = place(np.stack([rng.uniform(-wide / 2, wide / 2, 6), np.full(6, -deep / 2 - 14)], 1), x, y, angle)
     cars(s, p, angle, rng.random(6) < 0.7)
     q = place([(wide * float(rng.uniform(-0.4, 0.4)), -deep / 2 - 15)], x, y, angle)[0]
-    hall(s, rect(*q.tolist(), 26, 10, angle), "building", 5.0)
+    hall(s, rect(*pair(q), 26, 10, angle), "building", 5.0)

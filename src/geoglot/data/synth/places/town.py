@@ -8,16 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoglot.data.synth.places import halls, sports
-from geoglot.data.synth.places.streets import cars, street
+from geoglot.data.synth.places.streets import cars, parking, street
 from geoglot.data.synth.places.woods import park, trees
 from geoglot.data.synth.shapes import Ring, inset, place, rect, rects, runs, unturned
 from geoglot.data.synth.world import FLAT, GABLE, HIP, Sketch
 
 Quads = NDArray[np.float64]  # (P, 4, 2), the first edge at the street
 ROOFS = np.array(
-    [(158, 98, 78, 142), (138, 88, 74, 132), (178, 122, 96, 150), (120, 116, 112, 112), (92, 90, 90, 88), (150, 146, 142, 140),
-     (172, 164, 154, 162), (142, 122, 100, 140), (76, 78, 84, 76), (206, 204, 200, 190), (112, 96, 84, 112)], float,
-)  # fmt: skip
+    [
+        (158, 98, 78, 142),
+        (138, 88, 74, 132),
+        (178, 122, 96, 150),
+        (120, 116, 112, 112),
+        (92, 90, 90, 88),
+        (150, 146, 142, 140),
+        (172, 164, 154, 162),
+        (142, 122, 100, 140),
+        (76, 78, 84, 76),
+        (206, 204, 200, 190),
+        (112, 96, 84, 112),
+    ],
+    float,
+)
 USES = ("works", "downtown", "shops", "flats", "school", "church", "park", "sports", "parking", "greenhouses", "homes")
 
 
@@ -45,8 +57,13 @@ def plots(s: Sketch, q: Quads, dense: float) -> None:
     tint = np.where(rng.random((len(beds), 1)) < 0.5, (98, 110, 66, 165), (118, 100, 80, 125)) * rng.uniform(
         0.8, 1.15, (len(beds), 1)
     )
-    s.many(35, rects(p[:, 0], p[:, 1], a[beds] * rng.uniform(0.15, 0.5, len(beds)), rng.uniform(2, 6, len(beds)), angle[beds]),
-           "garden", tint, plant="grass")  # fmt: skip
+    s.many(
+        35,
+        rects(p[:, 0], p[:, 1], a[beds] * rng.uniform(0.15, 0.5, len(beds)), rng.uniform(2, 6, len(beds)), angle[beds]),
+        "garden",
+        tint,
+        plant="grass",
+    )
     wide = np.minimum(a * rng.uniform(0.5, 0.86, n), rng.uniform(11, 19, n))
     deep = np.minimum(b * rng.uniform(0.26, 0.46, n), rng.uniform(8, 13, n))
     set_back = 0.10 + 0.5 * deep / b + 0.09 * (1 - dense) * rng.random(n)
@@ -64,8 +81,13 @@ def _pave(s: Sketch, at, rng: np.random.Generator, size: tuple[Ring, Ring, Ring]
     side = rng.choice([0.12, 0.88], len(drive))
     p = at(side, 0.13, drive)
     tone = np.exp(rng.normal(size=len(drive)) * 0.12)
-    s.many(35, rects(p[:, 0], p[:, 1], b[drive] * 0.26, rng.uniform(2.6, 5.0, len(drive)), angle[drive] + math.pi / 2), "yard",
-           (150, 145, 137, 145), tone=tone)  # fmt: skip
+    s.many(
+        35,
+        rects(p[:, 0], p[:, 1], b[drive] * 0.26, rng.uniform(2.6, 5.0, len(drive)), angle[drive] + math.pi / 2),
+        "yard",
+        (150, 145, 137, 145),
+        tone=tone,
+    )
     used = rng.random(len(drive)) < 0.55
     cars(s, p[used], (angle[drive] + math.pi / 2)[used])
     path = np.flatnonzero(rng.random(n) < 0.6)
@@ -73,13 +95,22 @@ def _pave(s: Sketch, at, rng: np.random.Generator, size: tuple[Ring, Ring, Ring]
     s.many(35, rects(p[:, 0], p[:, 1], b[path] * 0.14, 1.2, angle[path] + math.pi / 2), "yard", tone=1.12)
     patio = np.flatnonzero(rng.random(n) < 0.6)
     p = at(rng.uniform(0.3, 0.7, len(patio)), rear[patio] + 0.05, patio)
-    s.many(36, rects(p[:, 0], p[:, 1], a[patio] * rng.uniform(0.25, 0.55, len(patio)), rng.uniform(2.5, 5, len(patio)), angle[patio]),
-           "yard", tone=np.exp(rng.normal(size=len(patio)) * 0.14 + 0.08))  # fmt: skip
+    s.many(
+        36,
+        rects(p[:, 0], p[:, 1], a[patio] * rng.uniform(0.25, 0.55, len(patio)), rng.uniform(2.5, 5, len(patio)), angle[patio]),
+        "yard",
+        tone=np.exp(rng.normal(size=len(patio)) * 0.14 + 0.08),
+    )
     shed = np.flatnonzero(rng.random(n) < 0.4)
     p = at(rng.uniform(0.12, 0.88, len(shed)), rng.uniform(0.82, 0.94, len(shed)), shed)
     colour = ROOFS[rng.integers(0, len(ROOFS), len(shed))]
-    s.many(50, rects(p[:, 0], p[:, 1], rng.uniform(2.4, 6, len(shed)), rng.uniform(2, 4, len(shed)), angle[shed]), "roof", colour,
-           height=2.3)  # fmt: skip
+    s.many(
+        50,
+        rects(p[:, 0], p[:, 1], rng.uniform(2.4, 6, len(shed)), rng.uniform(2, 4, len(shed)), angle[shed]),
+        "roof",
+        colour,
+        height=2.3,
+    )
     pool = np.flatnonzero(rng.random(n) < 0.04 + 0.2 * s.dryness)
     p = at(rng.uniform(0.3, 0.7, len(pool)), rear[pool] + 0.16, pool)
     turn = angle[pool] + rng.choice([0, math.pi / 2], len(pool))
@@ -98,8 +129,16 @@ def _green(s: Sketch, at, size: tuple[Ring, Ring, Ring], dense: float) -> None: 
         at_border = np.flatnonzero(rng.random(n) < share)
         p = at(u, v, at_border)
         long = (b[at_border] * 0.5 if turned else a[at_border] * 0.92) * rng.uniform(0.6, 1, len(at_border))
-        s.many(40, rects(p[:, 0], p[:, 1], long, rng.uniform(0.7, 1.6, len(at_border)), angle[at_border] + (math.pi / 2 if turned else 0)),
-               "tree", tone=np.exp(rng.normal(size=len(at_border)) * 0.2), height=1.6, plant="deciduous")  # fmt: skip
+        s.many(
+            40,
+            rects(
+                p[:, 0], p[:, 1], long, rng.uniform(0.7, 1.6, len(at_border)), angle[at_border] + (math.pi / 2 if turned else 0)
+            ),
+            "tree",
+            tone=np.exp(rng.normal(size=len(at_border)) * 0.2),
+            height=1.6,
+            plant="deciduous",
+        )
     leafy = float(rng.gamma(3.0, 0.5))
     owner = np.repeat(np.arange(n), rng.poisson((1.3 - dense * 0.8) * leafy * np.clip(a * b / 420, 0.4, 5)))
     p = at(
@@ -167,8 +206,14 @@ def _block(s: Sketch, ring: Ring, dense: float, use: str) -> Quads | None:
     s.reserve(ring)
     across = ring.mean(axis=0)
     if use in ("works", "downtown", "shops", "flats", "school", "greenhouses"):
-        {"works": halls.yard, "downtown": halls.downtown, "shops": halls.shops, "flats": halls.flats, "school": halls.school,
-         "greenhouses": halls.greenhouses}[use](s, ring)  # fmt: skip
+        {
+            "works": halls.yard,
+            "downtown": halls.downtown,
+            "shops": halls.shops,
+            "flats": halls.flats,
+            "school": halls.school,
+            "greenhouses": halls.greenhouses,
+        }[use](s, ring)
         return None
     angle = math.atan2(*(ring[1] - ring[0])[::-1])
     if use in ("park", "sports", "church", "parking"):
@@ -179,7 +224,7 @@ def _block(s: Sketch, ring: Ring, dense: float, use: str) -> Quads | None:
         elif use == "church":
             halls.church(s, float(across[0]), float(across[1]), angle)
         elif use == "parking":
-            halls.parking(s, float(across[0]), float(across[1]), a * 0.95, b * 0.9, angle, float(rng.uniform(0.1, 0.95)))
+            parking(s, float(across[0]), float(across[1]), a * 0.95, b * 0.9, angle, float(rng.uniform(0.1, 0.95)))
         return None
     left, right = (ring[0] + ring[3]) / 2, (ring[1] + ring[2]) / 2
     lot = float(rng.uniform(8, 14)) if dense > 0.6 else float(rng.uniform(16, 26 + 20 * (1 - dense)))
@@ -206,12 +251,32 @@ def _nodes(s: Sketch, x: float, y: float, us: Ring, vs: Ring, angle: float) -> R
 def _odds(works: float, core: float, dense: float) -> Ring:
     """Return the odds of each of USES: outside a town's core and in it."""
     homes = max(1 - works - 0.16, 0.0) * (1 - core)
-    return np.array([works + 1e-9, core * 0.8, 0.015 + core * 0.1, 0.02 + 0.05 * dense, 0.025, 0.012, 0.035, 0.02, 0.012 + core * 0.1,
-                     0.03 * (works > 0.5), homes])  # fmt: skip
+    return np.array(
+        [
+            works + 1e-9,
+            core * 0.8,
+            0.015 + core * 0.1,
+            0.02 + 0.05 * dense,
+            0.025,
+            0.012,
+            0.035,
+            0.02,
+            0.012 + core * 0.1,
+            0.03 * (works > 0.5),
+            homes,
+        ]
+    )
 
 
-def town(s: Sketch, centre: tuple[float, float], across: float, dense: float = 0.6, works: float = 0.06, label: str = "town",
-         core: float = 0.0) -> None:  # fmt: skip
+def town(
+    s: Sketch,
+    centre: tuple[float, float],
+    across: float,
+    dense: float = 0.6,
+    works: float = 0.06,
+    label: str = "town",
+    core: float = 0.0,
+) -> None:
     """Draw a settlement on a bent street grid around a point, as far as the ground is free.
 
     dense: 0-1, how close the houses stand; works: share of blocks with works; core: share of offices in the middle.

@@ -89,8 +89,12 @@ def dam(s: Sketch, line: Ring, width: float) -> None:
     s.flood(22, ribbon(above, grown))
     s.zone("reservoir", ribbon(above, grown))
     long = float(grown[-1]) + 60
-    wall = place([(-9, -long / 2), (9, -long / 2), (24, -long / 2 + 25), (24, long / 2 - 25), (9, long / 2), (-9, long / 2)],
-                 float(p[0]), float(p[1]), angle)  # fmt: skip
+    wall = place(
+        [(-9, -long / 2), (9, -long / 2), (24, -long / 2 + 25), (24, long / 2 - 25), (9, long / 2), (-9, long / 2)],
+        float(p[0]),
+        float(p[1]),
+        angle,
+    )
     s.fill(23, wall, "concrete", tone=0.92)
     deck = place([(-9, -long / 2), (-1, -long / 2), (-1, long / 2), (-9, long / 2)], float(p[0]), float(p[1]), angle)
     s.add(24, deck, "asphalt", height=12.0)

@@ -12,8 +12,7 @@ from geoglot.data.synth.shapes import Ring, area, blob, lumps, rect, resample, s
 from geoglot.data.synth.world import DOME, Sketch
 
 
-def trees(s: Sketch, points: ArrayLike, radius: ArrayLike, z: int = 45, plant: str = "deciduous",
-          material: str = "tree") -> None:  # fmt: skip
+def trees(s: Sketch, points: ArrayLike, radius: ArrayLike, z: int = 45, plant: str = "deciduous", material: str = "tree") -> None:
     """Draw trees at points (N, 2), their crowns' radius in metres (one or N)."""
     p = np.asarray(points, np.float64).reshape(-1, 2)
     if not len(p):
@@ -51,8 +50,15 @@ def wood(s: Sketch, x: float, y: float, radius: float, tone: float = 1.0) -> Rin
     ring = blob(rng, x, y, radius, 0.4, int(min(400, max(40, radius))))
     plant = "conifer" if rng.random() < 0.25 else "deciduous"
     colour = np.array(GROWTH[plant]) * np.exp(rng.normal(size=4) * 0.04)
-    s.add(10, ring, "needles" if plant == "conifer" else "forest", colour, tone=tone * float(np.exp(rng.normal() * 0.08)),
-          height=11.0, plant=plant)  # fmt: skip
+    s.add(
+        10,
+        ring,
+        "needles" if plant == "conifer" else "forest",
+        colour,
+        tone=tone * float(np.exp(rng.normal() * 0.08)),
+        height=11.0,
+        plant=plant,
+    )
     edge, _ = resample(np.concatenate([ring, ring[:1]]), 6.0)
     edge = (edge + rng.normal(size=edge.shape) * 1.8)[~s.taken(edge)]
     edge = edge[rng.random(len(edge)) < 0.8][:800]
