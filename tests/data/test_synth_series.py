@@ -8,7 +8,7 @@ import pytest
 
 from geoglot.core.errors import InputError
 from geoglot.data.synth import CLASSES, landscape
-from geoglot.data.synth.changes import PLANS, happen
+from geoglot.data.synth.changes import WORKS, happen
 from geoglot.data.synth.edit import AWAY, covers, hidden, leveled, moving, present
 from geoglot.data.synth.instances import numbered
 from geoglot.data.synth.questions import balanced
@@ -80,7 +80,7 @@ def test_change_is_told_and_asked(pairs):
         answers = {q.key: q.answer for q in p.questions}
         assert answers.get("any change", "yes") == "yes"
         assert answers.get("number of changes", "1") == "1"
-        for name in PLANS:
+        for name in WORKS:
             if f"change {name}" in answers:
                 assert answers[f"change {name}"] == ("yes" if name == p.events[0].kind else "no")
     calm = pairs[4]
@@ -150,7 +150,7 @@ def test_water_rises_and_falls():
     assert wet[0] < wet[1] < wet[2]
 
 
-@pytest.mark.parametrize("kind", sorted(PLANS))
+@pytest.mark.parametrize("kind", sorted(WORKS))
 def test_each_kind_of_change_finds_room(kind):
     place = {"clearing": "forest", "filled land": "lakes"}.get(kind, "farmland")
     world = landscape(3, place, 1400)

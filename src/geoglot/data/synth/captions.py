@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,15 @@ from geoglot.data.synth.truth import Rendered
 from geoglot.geo.grid import Window
 from geoglot.text.sentences import has_direction
 
-OPENINGS = ("an aerial view of ", "a satellite image of ", "an aerial photograph of ")
+OPENINGS = ("a satellite photo of ", "an aerial view of ", "a satellite image of ", "an aerial photograph of ")
 RADAR = ("a radar image of ", "a synthetic aperture radar image of ")
 GREY = ("a panchromatic image of ", "a greyscale image of ")
 FALSE = ("an infrared image of ", "a false-colour image of ")
 HEAT = ("a thermal image of ",)
+UNSEEN = re.compile(  # words for what a radar picture does not show
+    r"grass|green|sand|beach|bare|barren|soil|fruit|vine|pool|road|tennis|football|baseball|track|photo|aerial|parking|car park|"
+    r"satellite image|solar|paved|church|roundabout|homes?\b|houses? close|railway"
+)
 SOME, MUCH = 0.08, 0.45  # shares of cloud worth telling, and that hide a good part
 
 
@@ -47,9 +52,12 @@ class About:
 
 def captions(truth: Rendered, about: About, window: Window | None, count: int, seed: int) -> list[str]:
     """At most `count` different true captions of a window; those on clouds, season and relations are among the first."""
-    f = facts(truth, window)
+    radar = about.kind == "radar"
+    f = facts(truth, window, radar)
     rng = np.random.default_rng([seed, 67, *f.window])
-    plain = describe(truth, f.window, count, seed)
+    plain = describe(truth, f.window, 4 * count if radar else count, seed)
+    if radar:
+        plain = [text for text in plain if not UNSEEN.search(text)][:count]
     added = [*_weather(f, rng), *_season(f, about, rng)]
     out: dict[str, None] = {}
     for number, text in enumerate(sorted(plain, key=lambda text: text.startswith(("there ", *OPENINGS)))):
@@ -112,7 +120,7 @@ def _related(f: Facts, rng: np.random.Generator) -> list[str]:
     for _ in range(16 if told else 0):
         a, b = (told[int(k)] for k in rng.integers(0, len(told), 2))
         if a.item is b.item:
-            if spot := part(*a.item.centre, f.shape):
+            if "closest to" not in a.text and (spot := part(*a.item.centre, f.shape)):
                 name = a.text.replace("the only ", "a ") if a.text.startswith("the only") else a.text
                 out.setdefault(f"{name} in the {spot} of the image")
             continue

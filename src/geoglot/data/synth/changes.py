@@ -36,8 +36,8 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How a kind of change is made: on which covers, how many metres long, how wide for its length, by which builder."""
+class Work:
+    """How a kind of lasting change is made: on which covers, how many metres long, how wide for its length, by which builder."""
 
     on: tuple[str, ...]
     long: tuple[float, float]
@@ -111,18 +111,18 @@ def _filled(s: Sketch, x: float, y: float, long: float, wide: float, angle: floa
     s.add(1, rect(x, y, long - 8, wide - 8, angle), "soil", tone=1.05)
 
 
-PLANS = {
-    "houses": Plan(OPEN, (90, 260), 0.8, _houses, "houses", ("new houses were built", "a new residential area was built")),
-    "industrial buildings": Plan(OPEN, (90, 240), 0.6, _halls, "industrial buildings",
+WORKS = {
+    "houses": Work(OPEN, (90, 260), 0.8, _houses, "houses", ("new houses were built", "a new residential area was built")),
+    "industrial buildings": Work(OPEN, (90, 240), 0.6, _halls, "industrial buildings",
                                  ("industrial buildings were put up", "new warehouses were built")),
-    "solar park": Plan(OPEN, (90, 320), 0.7, _solar, "a solar park",
+    "solar park": Work(OPEN, (90, 320), 0.7, _solar, "a solar park",
                        ("a solar park was built", "rows of solar panels were put up")),
-    "road": Plan((*OPEN, "forest"), (260, 700), 0.05, _road, "a road", ("a road was built", "a new road was laid")),
-    "car park": Plan(OPEN, (70, 160), 0.6, _parking, "a car park",
+    "road": Work((*OPEN, "forest"), (260, 700), 0.05, _road, "a road", ("a road was built", "a new road was laid")),
+    "car park": Work(OPEN, (70, 160), 0.6, _parking, "a car park",
                      ("a car park was laid out", "ground was paved for a car park")),
-    "clearing": Plan(("forest",), (110, 400), 0.9, _clearing, "a clearing", ("forest was cleared", "trees were felled")),
-    "lake": Plan(OPEN, (110, 400), 0.9, _lake, "a lake", ("a lake was made", "ground was flooded for a new lake")),
-    "filled land": Plan(("water",), (80, 260), 0.7, _filled, "new land",
+    "clearing": Work(("forest",), (110, 400), 0.9, _clearing, "a clearing", ("forest was cleared", "trees were felled")),
+    "lake": Work(OPEN, (110, 400), 0.9, _lake, "a lake", ("a lake was made", "ground was flooded for a new lake")),
+    "filled land": Work(("water",), (80, 260), 0.7, _filled, "new land",
                         ("land was won from the water", "the shore was moved by filling up water")),
 }  # fmt: skip
 
@@ -132,13 +132,13 @@ def happen(world: World, grid: Grid, kind: str | None, seed: int) -> tuple[World
 
     `InputError` where the kind is unknown or there is no free ground for it.
     """
-    if kind is not None and kind not in PLANS:
-        raise InputError(f"There is no change {kind!r}: choose from {', '.join(PLANS)}.")
+    if kind is not None and kind not in WORKS:
+        raise InputError(f"There is no change {kind!r}: choose from {', '.join(WORKS)}.")
     rng = np.random.default_rng([seed, 59])
     coarse, cover = _map(world, grid)
-    names = [kind] if kind else [list(PLANS)[int(k)] for k in rng.permutation(len(PLANS))]
+    names = [kind] if kind else [list(WORKS)[int(k)] for k in rng.permutation(len(WORKS))]
     for name in names:
-        plan = PLANS[name]
+        plan = WORKS[name]
         for shrink in (1.0, 0.7, 0.5):
             limit = 0.45 * min(s * grid.gsd for s in grid.shape)
             least = max(plan.long[0] * 0.5, 14 * grid.gsd)
@@ -187,7 +187,7 @@ def _site(
 
 
 def _made(
-    world: World, name: str, plan: Plan, where: tuple[float, float, float, float, float], rng: np.random.Generator, seed: int
+    world: World, name: str, plan: Work, where: tuple[float, float, float, float, float], rng: np.random.Generator, seed: int
 ) -> tuple[World, Event]:
     x, y, angle, long, wide = where
     x, y = x - world.origin[0], y - world.origin[1]

@@ -29,6 +29,11 @@ OBJECTS = {
     "swimming pool": (("swimming pool", "pool"), ("swimming pools", "pools")),
     "railway carriage": (("railway carriage", "train carriage"), ("railway carriages", "trains")),
 }
+SINGLE = {  # works that stand out: the least number to be told, the metres a pixel above which they look like others
+    "stadium": (1, 10.0), "running track": (1, 5.0), "football field": (1, 5.0), "baseball field": (1, 4.0), "dam": (1, 12.0),
+    "church": (1, 1.5), "roundabout": (1, 4.0), "greenhouse": (2, 3.0), "tennis court": (2, 2.0), "railway carriage": (3, 2.0),
+    "swimming pool": (3, 1.0),
+}  # fmt: skip
 GROUNDS = {  # areas of use: the least share of a window to be told, the metres a pixel above which they look like others
     "solar park": (0.10, 6.0, ("a solar park", "rows of solar panels", "a photovoltaic plant")),
     "orchard": (0.15, 2.5, ("an orchard", "rows of fruit trees", "orchards")),
@@ -163,21 +168,9 @@ class Teller:
             if self.use(name) > least and self.t.gsd <= coarsest:
                 text = self.pick(words)
                 out.append(say(text, name, text.endswith("s") or text.startswith("rows")))
-        for label in (
-            "stadium",
-            "running track",
-            "football field",
-            "baseball field",
-            "dam",
-            "church",
-            "roundabout",
-            "greenhouse",
-        ):
-            if found := self.things(label):
-                out.append(say(found[0], f"{label.replace(' ', '-')}", found[1]))
-        for label in ("tennis court", "swimming pool", "railway carriage"):
-            if found := self.things(label, 2):
-                out.append(say(found[0], f"{label.replace(' ', '-')}", found[1]))
+        for label, (least, coarsest) in SINGLE.items():
+            if self.t.gsd <= coarsest and (found := self.things(label, least)):
+                out.append(say(found[0], label.replace(" ", "-"), found[1]))
         return out
 
     def _objects(self) -> list[Saying]:
@@ -268,7 +261,8 @@ class Teller:
             text += f" {self.pick(('and', 'with', 'near', 'next to', 'and') if text == main.text else ('and',))} {rest[0].text}"
             told |= rest[0].about
         there = "there are " if main.plural else "there is "
-        return self.pick(("", "", "", "an aerial view of ", "a satellite image of ", "an aerial photograph of ", there)) + text
+        near = ("an aerial view of ", "an aerial photograph of ") if self.t.gsd < 5 else ("a satellite photo of ",)
+        return self.pick(("", "", "", "a satellite image of ", *near, there)) + text
 
 
 def describe(rendered: Rendered, window: Window | None = None, count: int = 5, seed: int = 0) -> list[str]:

@@ -36,11 +36,11 @@ def _renewed(d: Drawing, **changes: Any) -> Drawing:
 
 
 def append(world: World, made: World, cleared: Sequence[Ring] = ()) -> World:
-    """The place with another drawn over it, without the other's ground; things whose middle lies in a cleared ring are no longer there."""
+    """The place with another drawn over it, but not the other's ground; things whose middle lies in a cleared ring are gone."""
     a, b = world.drawing, made.drawing
-    parts = {
-        f.name: np.concatenate([getattr(a, f.name), getattr(b, f.name)[1:]]) for f in fields(Drawing) if f.name not in LAYOUT
-    }  # the other's first shape is its ground
+    # the other's first shape is its ground
+    names = [f.name for f in fields(Drawing) if f.name not in LAYOUT]
+    parts = {name: np.concatenate([getattr(a, name), getattr(b, name)[1:]]) for name in names}
     parts["stripe"] = np.concatenate([a.stripe, np.where(b.stripe > 0, b.stripe + len(world.stripes) - 1, 0)[1:]]).astype(
         np.uint16
     )

@@ -22,16 +22,28 @@ GROUNDS = {  # land cover in words; those not listed are told by their objects
     "water": "water", "forest": "forest", "crops": "farmland", "grass": "grass", "building": "buildings", "road": "roads",
     "bare": "bare ground", "sand": "sand", "paved": "paved ground", "cloud": "clouds", "orchard": "orchards",
 }  # fmt: skip
+FINEST = {  # metres a pixel above which an object of usual size cannot be told from others; 2.5 where not listed
+    "vehicle": 1.0, "swimming pool": 1.2, "house": 2.0, "tennis court": 2.0, "basketball court": 2.0, "airplane": 4.0, "ship": 4.0,
+    "storage tank": 4.0, "football field": 5.0, "running track": 5.0, "industrial building": 6.0, "bridge": 6.0, "terminal": 8.0,
+    "hangar": 8.0, "stadium": 10.0, "dam": 12.0,
+}  # fmt: skip
+PARTS = frozenset(
+    {"building", "rooftop solar panels", "solar panel row", "railway carriage"}
+)  # of something else, or too general
+SPECK = 1.5  # pixels of the longer side below which an object is nothing to a viewer
+ECHOES = frozenset({"ship", "airplane", "storage tank", "bridge", "industrial building", "hangar", "terminal", "dam", "stadium"})
+DARK = frozenset({"water", "forest", "building"})  # covers that a radar picture tells apart
 NARROW = {"road": 5.0}  # metres a pixel above which a cover is too thin to be seen
 COLOURS = ("red", "green", "blue")
 
 
 @dataclass(frozen=True)
 class Facts:
-    """A window of a rendered scene as its viewer knows it."""
+    """A window of a rendered scene as its viewer knows it; in a radar picture he tells fewer things apart."""
 
     rendered: Rendered
     window: Window
+    radar: bool = False
 
     @cached_property
     def truth(self) -> Truth:
@@ -40,8 +52,13 @@ class Facts:
 
     @cached_property
     def present(self) -> tuple[Instance, ...]:
-        """Every object of which anything lies in the frame, seen or not."""
-        return self.rendered.instances(self.window)
+        """Every object of some size of which anything lies in the frame, seen or not."""
+        return self.rendered.instances(self.window, span=SPECK)
+
+    @cached_property
+    def touching(self) -> dict[str, int]:
+        """How many objects there may be by label, specks and hidden ones too."""
+        return self.rendered.touching(self.window)
 
     @cached_property
     def by_label(self) -> dict[str, tuple[Instance, ...]]:
@@ -54,8 +71,13 @@ class Facts:
 
     @property
     def kinds(self) -> list[str]:
-        """The labels in sight, in order; not plain buildings, since houses and halls are buildings too."""
-        return sorted(label for label in self.by_label if label != "building")
+        """The labels in sight that one may speak of singly, in order."""
+        return sorted(label for label in self.by_label if self.tells(label))
+
+    def tells(self, label: str) -> bool:
+        """Whether the picture is fine enough, and of a kind, to show objects of a label."""
+        fine = self.rendered.gsd <= FINEST.get(label, 2.5)
+        return fine and label not in PARTS and (label in ECHOES or not self.radar)
 
     def legible(self, label: str) -> tuple[Instance, ...]:
         """The objects of a label that a viewer could name."""
@@ -64,16 +86,20 @@ class Facts:
     def countable(self, label: str) -> bool:
         """Whether viewers would agree on the number: each object in sight is legible and nearly whole."""
         found = self.by_label.get(label, ())
-        hidden = sum(item.label == label for item in self.present) - len(found)
-        return not hidden and all(item.legible and item.visible > 0.8 for item in found)
+        return self.touching.get(label, 0) == len(found) and all(item.legible and item.visible > 0.8 for item in found)
 
     def absent(self, label: str) -> bool:
         """Whether there is none, not even one too small or hidden to be seen."""
-        return all(item.label != label for item in self.present)
+        return not self.touching.get(label, 0)
 
     def share(self, cover: str) -> float:
         """The share of a land cover class; 0 where it is too thin to be seen at this sampling distance."""
-        return 0.0 if self.rendered.gsd > NARROW.get(cover, np.inf) else self.truth.cover.get(cover, 0.0)
+        return self.truth.cover.get(cover, 0.0) if self.shows(cover) else 0.0
+
+    def shows(self, cover: str) -> bool:
+        """Whether a land cover is one of the scene's, wide enough to be seen and told apart by the sensor."""
+        wide = self.rendered.gsd <= NARROW.get(cover, np.inf)
+        return wide and cover in self.rendered.classes and (cover in DARK or not self.radar)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -121,9 +147,9 @@ class Facts:
         return colour_name(np.median(part[:, on], axis=1))
 
 
-def facts(rendered: Rendered, window: Window | None = None) -> Facts:
+def facts(rendered: Rendered, window: Window | None = None, radar: bool = False) -> Facts:
     """What can be known of a window (row, column, height, width in pixels; all by default)."""
-    return Facts(rendered, window or (0, 0, *rendered.cover.shape))
+    return Facts(rendered, window or (0, 0, *rendered.cover.shape), radar)
 
 
 def colour_name(rgb: NDArray[np.float64]) -> str | None:

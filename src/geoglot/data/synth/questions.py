@@ -15,7 +15,7 @@ import numpy as np
 
 from geoglot.data.sample import Turn
 from geoglot.data.synth.describe import scene_class
-from geoglot.data.synth.facts import GROUNDS, NARROW, Facts, facts
+from geoglot.data.synth.facts import GROUNDS, Facts, facts
 from geoglot.data.synth.refer import Referring, noun, referring
 from geoglot.data.synth.relations import COMPASS, OPPOSITE, near, part, side
 from geoglot.data.synth.truth import Rendered
@@ -28,10 +28,6 @@ Family = Literal[
 ]  # fmt: skip
 Kind = Literal["yes/no", "number", "range", "name", "position", "colour", "metres"]
 ASKED = ("ship", "airplane", "storage tank", "house", "industrial building", "vehicle", "bridge", "terminal", "hangar")
-FINEST = {  # metres a pixel above which an object of usual size is a speck, so that its absence cannot be seen
-    "vehicle": 1.0, "house": 2.0, "airplane": 4.0, "ship": 4.0, "storage tank": 4.0, "industrial building": 6.0,
-    "bridge": 6.0, "terminal": 8.0, "hangar": 8.0,
-}  # fmt: skip
 RANGES = ((0, 5), (5, 10), (10, 20), (20, 40), (40, 60), (60, 80), (80, 100))  # per cent of a window
 MANY = ((21, 50), (51, 100), (101, 200))  # numbers that nobody counts
 SURE = 1.3  # a share must exceed another by this factor to be called larger
@@ -65,13 +61,13 @@ def yes_no(words: tuple[str, ...], answer: bool, family: Family, key: str, rng: 
 
 def _labels(f: Facts) -> list[str]:
     """The labels worth asking about at this sampling distance, present or not."""
-    return list(dict.fromkeys(label for label in (*ASKED, *f.kinds) if f.rendered.gsd <= FINEST.get(label, 2.0)))
+    return [label for label in dict.fromkeys((*ASKED, *f.kinds)) if f.tells(label)]
 
 
 def _grounds(f: Facts) -> Iterator[tuple[str, str]]:
     """The covers that the scene tells apart and that are wide enough to be seen, with their words."""
     for cover, name in GROUNDS.items():
-        if cover in f.rendered.classes and f.rendered.gsd <= NARROW.get(cover, np.inf):
+        if f.shows(cover):
             yield cover, name
 
 
@@ -213,9 +209,14 @@ def _pairs(f: Facts, told: list[Referring], rng: np.random.Generator) -> Iterato
             )
 
 
-def questions(rendered: Rendered, window: Window | None = None, count: int = 12, seed: int = 0) -> list[Question]:
-    """At most `count` different questions about a window, spread over the families, yes and no drawn with equal chance."""
-    f = facts(rendered, window)
+def questions(
+    rendered: Rendered, window: Window | None = None, count: int = 12, seed: int = 0, radar: bool = False
+) -> list[Question]:
+    """At most `count` different questions about a window, spread over the families, yes and no drawn with equal chance.
+
+    About a radar picture only what it shows is asked.
+    """
+    f = facts(rendered, window, radar)
     rng = np.random.default_rng([seed, 17, *f.window])
     told = referring(f)
     makers = (_presence, _counts, _comparisons, _areas, _shares, _whole)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geoglot.data.synth.changes import PLANS, Event
+from geoglot.data.synth.changes import WORKS, Event
 from geoglot.data.synth.facts import GROUNDS
 from geoglot.data.synth.questions import RANGES, Question, choose, yes_no
 from geoglot.data.synth.relations import part
@@ -111,7 +111,7 @@ def questions(pair: Pair, count: int = 10) -> list[Question]:
         words = ("Has anything been built or removed for good?", "Is there a lasting change between the two images?")
         out.append(yes_no(words, bool(found), "change", "any change", rng))
         out += _numbers(pair, found)
-        for name, plan in PLANS.items():
+        for name, plan in WORKS.items():
             if name in kinds or _clear(pair):
                 verb = "made" if name in ("clearing", "lake", "filled land") else "built"
                 was = "Were" if plan.built.endswith("s") else "Was"

@@ -83,8 +83,8 @@ class View:
         return words.captions(self.truth, self.about, window, count, self.shot.seed + seed)
 
     def ask(self, window: Window | None = None, count: int = 12, seed: int = 0) -> list[Question]:
-        """Questions about a window, varied by the seed; none about colour and clouds where the sensor shows none."""
-        return questions(self.truth, window, count, self.shot.seed + seed)
+        """Questions about a window, varied by the seed; none of what the sensor does not show."""
+        return questions(self.truth, window, count, self.shot.seed + seed, self.shot.radar is not None)
 
     @property
     def about(self) -> words.About:
@@ -95,7 +95,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Planned:
     """A picture before it is taken: place, grid and shot. Any part of it can be made on its own, with the same pixels."""
 
     world: World
@@ -175,7 +175,7 @@ def compose(
     at: tuple[float, float] = HERE, date: datetime | None = None, sensor: str | None = None,
     bands: tuple[str, ...] | None = None, clouds: float = 0.0, haze: float = 0.0, cloud_kind: str | None = None,
     snow: float | None = None, units: Units = "decibels", looks: float | None = None, world: World | None = None,
-) -> Plan:  # fmt: skip
+) -> Planned:  # fmt: skip
     """Plan a picture: a place of a kind about a longitude and latitude, on a date, by a sensor or in bands.
 
     `gsd` in metres; `size` in pixels (a side, or height and width); `clouds` the share of the picture that they hide;
@@ -194,7 +194,7 @@ def compose(
     if when is not None:
         place = leveled(place, BANK * when.level)
     plan = shot(found, chosen, seed, when, None, units, looks)
-    return Plan(place, grid, clouded(plan, grid, clouds, haze, cloud_kind))
+    return Planned(place, grid, clouded(plan, grid, clouds, haze, cloud_kind))
 
 
 def clouded(plan: Shot, grid: Grid, clouds: float, haze: float = 0.0, kind: str | None = None) -> Shot:

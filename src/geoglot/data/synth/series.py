@@ -20,7 +20,7 @@ from geoglot.data.synth.edit import TRANSIENT, covers, leveled, present
 from geoglot.data.synth.instances import numbered
 from geoglot.data.synth.legend import CLASS, CLASSES
 from geoglot.data.synth.questions import Question
-from geoglot.data.synth.scenes import BANK, HERE, Plan, View, clouded, compose
+from geoglot.data.synth.scenes import BANK, HERE, Planned, View, clouded, compose
 from geoglot.data.synth.seasons import season
 from geoglot.data.synth.views import shot
 from geoglot.data.synth.world import World
@@ -116,7 +116,7 @@ def series(
 ) -> Series:  # fmt: skip
     """Views of one place at several dates (in order); the other arguments are those of `compose`.
 
-    `changes`: kinds of lasting change (`changes.PLANS`; None for any), or how many of any kind, spread over the times
+    `changes`: kinds of lasting change (`changes.WORKS`; None for any), or how many of any kind, spread over the times
     between the dates. `clouds`: their share, one or one a date. `InputError` where a change finds no room.
     """
     if len(dates) < 2 or any(b <= a for a, b in pairwise(dates)):
@@ -145,7 +145,7 @@ def series(
     return Series(tuple(views), tuple(worlds), tuple(events), grid, seed)
 
 
-def _view(first: Plan, world: World, date: datetime, clouds: float, number: int, how: dict[str, Any]) -> View:
+def _view(first: Planned, world: World, date: datetime, clouds: float, number: int, how: dict[str, Any]) -> View:
     at = how.get("at", HERE)
     when = season(date, at, world.seed, how.get("snow"))
     seed = first.world.seed + 101 * number
@@ -154,7 +154,7 @@ def _view(first: Plan, world: World, date: datetime, clouds: float, number: int,
     if plan.radar is not None and first.shot.radar is not None:
         plan = replace(plan, radar=first.shot.radar)  # pairs of radar pictures are taken from one orbit
     plan = clouded(plan, first.grid, clouds, how.get("haze", 0.0), how.get("cloud_kind"))
-    return Plan(moment, first.grid, plan).view()
+    return Planned(moment, first.grid, plan).view()
 
 
 def pair(

@@ -101,13 +101,25 @@ class Rendered:
             max(height, width) * self.gsd,
         )
 
-    def instances(self, window: Window | None = None, least: float = 0.0) -> tuple[Instance, ...]:
-        """The objects of a window of which more than the share `least` lies inside, cut at its frame, in its pixels."""
-        row, col, height, width = self._checked(window)
-        part = self.cover[row : row + height, col : col + width]
+    def touching(self, window: Window | None = None) -> Counter[str]:
+        """How many objects of each label have a box that reaches into a window, seen or not."""
+        listed = self.objects
+        return Counter(listed.names[i] for i in listed.kept[self._reaching(self._checked(window))].tolist())
+
+    def _reaching(self, window: Window, span: float = 0.0) -> NDArray[np.int64]:
+        row, col, height, width = window
         b = self.objects.boxes
         held = (b[:, 0] < col + width) & (b[:, 2] > col) & (b[:, 1] < row + height) & (b[:, 3] > row)
-        chosen = [self.objects[i] for i in np.flatnonzero(held).tolist()]
+        return np.flatnonzero(held & (self.objects.middles[:, 2] >= span))
+
+    def instances(self, window: Window | None = None, least: float = 0.0, span: float = 0.0) -> tuple[Instance, ...]:
+        """The objects of a window of which more than the share `least` lies inside, cut at its frame, in its pixels.
+
+        Those whose longer side is below `span` pixels are left out.
+        """
+        row, col, height, width = self._checked(window)
+        part = self.cover[row : row + height, col : col + width]
+        chosen = [self.objects[i] for i in self._reaching((row, col, height, width), span).tolist()]
         rings = [o.polygon - (col, row) for o in chosen]
         return instances([o.label for o in chosen], rings, part, self.classes, self.gsd, least)
 
