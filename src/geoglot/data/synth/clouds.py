@@ -41,7 +41,7 @@ class Kind:
 
 
 KINDS = {
-    "cumulus": Kind(14.0, 2.3, 0.20, 3.4, 1.0, (600.0, 1800.0), 1.0),
+    "cumulus": Kind(14.0, 2.3, 0.17, 3.0, 1.0, (600.0, 1800.0), 1.0),
     "stratus": Kind(45.0, 5.0, 0.14, 2.0, 0.97, (800.0, 2500.0), 1.4),
     "cirrus": Kind(60.0, 7.0, 0.22, 1.3, 0.75, (6000.0, 9000.0), 4.0),
 }
@@ -116,10 +116,17 @@ class Sky:
     def depth(self, xs: Places, ys: Places) -> Floats:
         """The fractal sheet at columns xs and rows ys of the ground (metres); cloud where it exceeds the threshold."""
         how = KINDS[self.kind]
-        turn = (self.seed % 97) * 613.0  # where in the periodic tiles this sky begins
-        large = _sampled(_tiles(3.0, self.seed % 8), xs / how.stretch + turn, ys - turn, how.large)
-        small = _sampled(_tiles(2.2, 8 + self.seed % 5), xs / how.stretch - turn, ys + turn, how.small)
-        return large + np.float32(how.ragged) * small
+        small = _sampled(_tiles(2.6, 8 + self.seed % 5), xs / how.stretch - self._turn, ys + self._turn, how.small)
+        return self._large(xs, ys) + np.float32(how.ragged) * small
+
+    @property
+    def _turn(self) -> float:
+        """Where in the periodic tiles this sky begins."""
+        return (self.seed % 97) * 613.0
+
+    def _large(self, xs: Places, ys: Places) -> Floats:
+        how = KINDS[self.kind]
+        return _sampled(_tiles(3.2, self.seed % 8), xs / how.stretch + self._turn, ys - self._turn, how.large)
 
     def _opacity(self, sheet: Floats) -> Floats:
         how = KINDS[self.kind]
@@ -134,11 +141,11 @@ class Sky:
         ys = frame.y1 - (np.arange(h) + 0.5) * dy
         east, north = (v * self.height for v in self.sun.cast())
         sheet = self.depth(xs, ys)
-        # the side towards the sun is bright: compare with the sheet a little way that way
+        # the side towards the sun is bright: compare the large forms with those a little way that way
         a = math.radians(self.sun.azimuth)
-        reach = 1.5 * KINDS[self.kind].large
-        slope: Floats = sheet - self.depth(xs + reach * math.sin(a), ys + reach * math.cos(a))
-        light: Floats = np.clip(0.94 + 0.16 * slope, 0.72, 1.03)
+        reach = 2.5 * KINDS[self.kind].large
+        slope: Floats = self._large(xs, ys) - self._large(xs + reach * math.sin(a), ys + reach * math.cos(a))
+        light: Floats = np.clip(0.95 + 0.14 * slope, 0.76, 1.03)
         return Veil(self._opacity(sheet), self._opacity(self.depth(xs - east, ys - north)), light)
 
 

@@ -51,7 +51,7 @@ CALENDAR = {
 WOODY = ("deciduous", "conifer", "orchard", "vineyard")  # they keep their own colour in leaf
 LAWN = ("meadow", "grass")  # dry only in a dry year
 SNOWY = {  # how much of a cover of snow a surface shows
-    "water": 0.0, "pool": 0.0, "forest": 0.35, "needles": 0.45, "tree": 0.35, "fruit": 0.45, "glass": 0.2, "asphalt": 0.3,
+    "water": 0.0, "pool": 0.0, "forest": 0.22, "needles": 0.3, "tree": 0.25, "fruit": 0.45, "glass": 0.2, "asphalt": 0.3,
     "track": 0.8, "roof": 0.85, "ship": 0.15, "vehicle": 0.25, "airplane": 0.1, "tank": 0.5, "runway": 0.35,
     "runway_paint": 0.2, "road_paint": 0.2, "marking": 0.3, "concrete": 0.5, "yard": 0.6, "pier": 0.5, "panel": 0.3,
 }  # fmt: skip
