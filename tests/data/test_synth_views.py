@@ -34,9 +34,13 @@ def reflect(view) -> dict[str, np.ndarray]:
     }
 
 
-@pytest.mark.parametrize(("name", "count", "dtype"), [("sentinel-2", 12, "uint16"), ("landsat-8", 7, "uint16"),
-                                                      ("rgb", 3, "uint8"), ("landsat-7", 6, "uint16"), ("worldview", 8, "uint16"),
-                                                      ("sentinel-1", 1, "float32"), ("modis", 7, "uint16")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "count", "dtype"),
+    [
+        ("sentinel-2", 12, "uint16"), ("landsat-8", 7, "uint16"), ("landsat-7", 6, "uint16"), ("worldview", 8, "uint16"),
+        ("modis", 7, "uint16"), ("rgb", 3, "uint8"), ("naip", 4, "uint8"), ("sentinel-1", 1, "float32"),
+    ],
+)  # fmt: skip
 def test_sensors_have_their_bands(port, name, count, dtype):
     view = compose(4, gsd=8.0, size=96, sensor=name, date=SUMMER, world=port).view()
     assert view.raster.data.shape == (count, 96, 96)
@@ -184,6 +188,8 @@ def test_bad_requests_say_what_to_do(port):
         compose(1, gsd=10, size=16, sensor="sentinel-1", bands=("red",), world=port)
     with pytest.raises(InputError, match="sampling distance"):
         compose(1, gsd=-1, size=16, world=port)
+    with pytest.raises(InputError, match="16 km"):
+        compose(1, gsd=30, size=1000)
     with pytest.raises(InputError, match="between 3 and 7"):
         weights(Band("mid", None, 4.0))
     with pytest.raises(InputError, match="leaves the grid"):

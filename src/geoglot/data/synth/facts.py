@@ -21,15 +21,15 @@ NOUNS = {  # how a label is called where only one word will do: one, many
 GROUNDS = {  # land cover in words; those not listed are told by their objects
     "water": "water", "forest": "forest", "crops": "farmland", "grass": "grass", "building": "buildings", "road": "roads",
     "bare": "bare ground", "sand": "sand", "paved": "paved ground", "cloud": "clouds", "orchard": "orchards",
+    "solar": "solar panels",
 }  # fmt: skip
 FINEST = {  # metres a pixel above which an object of usual size cannot be told from others; 2.5 where not listed
-    "vehicle": 1.0, "swimming pool": 1.2, "house": 2.0, "tennis court": 2.0, "basketball court": 2.0, "airplane": 4.0, "ship": 4.0,
-    "storage tank": 4.0, "football field": 5.0, "running track": 5.0, "industrial building": 6.0, "bridge": 6.0, "terminal": 8.0,
-    "hangar": 8.0, "stadium": 10.0, "dam": 12.0,
+    "vehicle": 1.0, "swimming pool": 1.2, "house": 2.0, "tennis court": 2.0, "basketball court": 2.0, "airplane": 4.0,
+    "ship": 4.0, "storage tank": 4.0, "football field": 5.0, "running track": 5.0, "industrial building": 6.0, "bridge": 6.0,
+    "terminal": 8.0, "hangar": 8.0, "stadium": 10.0, "dam": 12.0,
 }  # fmt: skip
-PARTS = frozenset(
-    {"building", "rooftop solar panels", "solar panel row", "railway carriage"}
-)  # of something else, or too general
+# of something else, or too general
+PARTS = frozenset({"building", "rooftop solar panels", "solar panel row", "railway carriage"})
 SPECK = 1.5  # pixels of the longer side below which an object is nothing to a viewer
 ECHOES = frozenset({"ship", "airplane", "storage tank", "bridge", "industrial building", "hangar", "terminal", "dam", "stadium"})
 DARK = frozenset({"water", "forest", "building"})  # covers that a radar picture tells apart

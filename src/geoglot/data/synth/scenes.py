@@ -34,6 +34,7 @@ from geoglot.geo.write import TIME_TAG, atomic
 
 HERE = (6.1, 52.3)
 LEAST = 800.0  # metres of a place, however small the picture of it
+WIDEST = 16_000.0  # metres of ground that one place may have: every house of it is drawn
 SPARE = 1.1  # how much larger than the picture the place is
 MOST = 2**30  # bytes of a picture in memory; larger ones are written by blocks
 BANK = 4.0  # metres that a shore moves for each metre of water level
@@ -188,7 +189,13 @@ def compose(
             f"A picture needs a positive sampling distance and at least one pixel, got {gsd} m and {height} x {width}."
         )
     found, chosen = bands_of(sensor, bands)
-    place = world or landscape(seed, kind, max(LEAST, SPARE * gsd * max(height, width)), at)
+    wide = gsd * max(height, width)
+    if world is None and wide > WIDEST:
+        raise InputError(
+            f"A place is at most {WIDEST / 1000:.0f} km across, not {wide / 1000:.0f}: ask for fewer pixels or a finer sampling "
+            "distance, or render several places."
+        )
+    place = world or landscape(seed, kind, max(LEAST, SPARE * wide), at)
     grid = place.grid(gsd, (height, width))
     when = None if date is None else season(date, at, place.seed, snow)
     if when is not None:

@@ -51,7 +51,7 @@ class Shot:
     @property
     def shown(self) -> bool:
         """Whether the picture is one for the eye, in counts 0 to 255."""
-        return self.sensor.id in ("rgb", "unknown") and all(b.common in BANDS for b in self.bands)
+        return self.sensor.id in ("rgb", "naip", "unknown") and all(b.common in BANDS for b in self.bands)
 
     @property
     def dtype(self) -> np.dtype[Any]:
