@@ -88,7 +88,7 @@ def demo_scenes(folder: str | Path, seed: int = 0, plans: tuple[Plan, ...] = PLA
         write_geotiff(path, _reflectance(raster) if plan.satellite else raster, tags=tags)
         blank = np.broadcast_to(np.zeros((1, 1, 1), np.uint8), raster.data.shape)
         slim = Raster(blank, raster.valid, raster.grid, raster.bands, raster.time)
-        made.append(DemoScene(path, Rendered(slim, scene.cover, scene.objects, scene.zones, scene.kind, scene.gsd)))
+        made.append(DemoScene(path, Rendered(slim, scene.cover, scene.objects, scene.zones, scene.kind, scene.gsd, scene.plant)))
     return made
 
 

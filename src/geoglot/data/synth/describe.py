@@ -17,9 +17,37 @@ OBJECTS = {
     "bridge": (("bridge",), ("bridges",)),
     "industrial building": (("warehouse", "industrial building"), ("warehouses", "industrial buildings", "factory halls")),
     "house": (("house", "home"), ("houses", "homes", "residential buildings")),
+    "greenhouse": (("greenhouse", "glasshouse"), ("greenhouses", "glasshouses")),
+    "football field": (("football field", "football pitch"), ("football fields", "football pitches")),
+    "baseball field": (("baseball field", "baseball diamond"), ("baseball fields", "baseball diamonds")),
+    "tennis court": (("tennis court",), ("tennis courts",)),
+    "running track": (("running track",), ("running tracks",)),
+    "stadium": (("stadium",), ("stadiums",)),
+    "church": (("church",), ("churches",)),
+    "roundabout": (("roundabout",), ("roundabouts",)),
+    "dam": (("dam",), ("dams",)),
+    "swimming pool": (("swimming pool", "pool"), ("swimming pools", "pools")),
+    "railway carriage": (("railway carriage", "train carriage"), ("railway carriages", "trains")),
+}
+SINGLE = {  # works that stand out: the least number to be told, the metres a pixel above which they look like others
+    "stadium": (1, 10.0), "running track": (1, 5.0), "football field": (1, 5.0), "baseball field": (1, 4.0), "dam": (1, 12.0),
+    "church": (1, 1.5), "roundabout": (1, 4.0), "greenhouse": (2, 3.0), "tennis court": (2, 2.0), "railway carriage": (3, 2.0),
+    "swimming pool": (3, 1.0),
+}  # fmt: skip
+GROUNDS = {  # areas of use: the least share of a window to be told, the metres a pixel above which they look like others
+    "solar park": (0.10, 6.0, ("a solar park", "rows of solar panels", "a photovoltaic plant")),
+    "orchard": (0.15, 2.5, ("an orchard", "rows of fruit trees", "orchards")),
+    "vineyard": (0.15, 2.0, ("a vineyard", "rows of vines", "vineyards")),
+    "quarry": (0.10, 10.0, ("a quarry", "an open pit")),
+    "parking lot": (0.10, 2.5, ("a parking lot", "a car park")),
+    "sports ground": (0.15, 4.0, ("a sports ground", "sports fields")),
+    "pivot field": (0.20, 20.0, ("circular fields", "round irrigated fields", "centre-pivot fields")),
+    "junction": (0.10, 5.0, ("a motorway junction", "a road interchange")),
+    "railway": (0.06, 3.0, ("a railway", "railway tracks")),
+    "reservoir": (0.10, 15.0, ("a reservoir",)),
 }
 WATER = {"river": ("a river", "a winding river"), "sea": ("the sea", "the coast", "the shore"),
-         "lake": ("a lake", "the lake shore")}  # fmt: skip
+         "lake": ("a lake", "the lake shore"), "reservoir": ("a reservoir",), "pond": ("a pond",)}  # fmt: skip
 FIELDS = ("farmland", "fields", "cropland", "agricultural fields", "farm fields")
 WOODS = ("forest", "woodland", "trees", "woods")
 TOWN = ("a town", "a residential area", "a built-up area", "a neighbourhood")
@@ -54,8 +82,16 @@ def scene_class(truth: Truth) -> str:
     n = truth.count
     rules = (
         ("storage tanks", n.get("storage tank", 0) >= 2 and u("tank farm") > 0.12),
+        ("solar park", u("solar park") > 0.3 and truth.gsd <= 6),
+        ("quarry", u("quarry") > 0.3),
+        ("stadium", n.get("stadium", 0) >= 1),
         ("airport", n.get("airplane", 0) >= 1 or c("runway") > 0.04),
         ("harbour", u("harbour") > 0.25 and c("water") > 0.08 and n.get("ship", 0) >= 1),
+        ("motorway junction", u("junction") > 0.4 and c("road") > 0.08 and truth.gsd <= 5),
+        ("railway", u("railway") > 0.25 and c("rail") > 0.06 and truth.gsd <= 3),
+        ("parking lot", u("parking lot") > 0.4 and truth.gsd <= 2.5),
+        ("sports ground", u("sports ground") > 0.4 and truth.gsd <= 4),
+        ("orchard", u("orchard") + u("vineyard") > 0.5 and truth.gsd <= 2.5),
         ("industrial area", u("industrial area") > 0.5 or n.get("industrial building", 0) >= 4),
         ("dense houses", u("town") > 0.45 and c("building") > 0.2),
         ("houses", u("town") > 0.45 and c("building") > 0.06),
@@ -68,12 +104,13 @@ def scene_class(truth: Truth) -> str:
         if holds:
             return name
     names = {"crops": "farmland", "forest": "forest", "grass": "grassland", "bare": "bare land", "sand": "desert",
-             "water": "water"}  # fmt: skip
+             "water": "water", "orchard": "farmland"}  # fmt: skip
     return names[max(names, key=c)]
 
 
 SCENES = (
-    "storage tanks", "airport", "harbour", "industrial area", "dense houses", "houses", "beach", "river", "lake", "water",
+    "storage tanks", "solar park", "quarry", "stadium", "airport", "harbour", "motorway junction", "railway", "parking lot",
+    "sports ground", "orchard", "industrial area", "dense houses", "houses", "beach", "river", "lake", "water",
     "farmland", "forest", "grassland", "bare land", "desert",
 )  # fmt: skip
 
@@ -122,7 +159,19 @@ class Teller:
     def sayings(self) -> list[Saying]:
         """Tell what stands out: objects in their places first, then the cover, most telling first."""
         lone = [say(h[0], "town", True)] if self.use("town") <= 0.12 and (h := self.things("house", 2)) else []
-        return self._objects() + self._built() + self._land() + lone
+        return self._objects() + self._places() + self._built() + self._land() + lone
+
+    def _places(self) -> list[Saying]:
+        """Areas with a use, and single works that stand out."""
+        out = []
+        for name, (least, coarsest, words) in GROUNDS.items():
+            if self.use(name) > least and self.t.gsd <= coarsest:
+                text = self.pick(words)
+                out.append(say(text, name, text.endswith("s") or text.startswith("rows")))
+        for label, (least, coarsest) in SINGLE.items():
+            if self.t.gsd <= coarsest and (found := self.things(label, least)):
+                out.append(say(found[0], label.replace(" ", "-"), found[1]))
+        return out
 
     def _objects(self) -> list[Saying]:
         out, water, near = [], self.water(), self.pick(("by", "next to", "near", "beside"))
@@ -169,7 +218,13 @@ class Teller:
             word = self.pick(FIELDS)
             river = self.use("river") > 0.03 and wet > 0.03 and crops > 0.25
             along = f"{self.pick(('along', 'beside', 'next to'))} {self.pick(('a river', 'a river', 'a winding river'))}"
-            out.append(say(f"{word} {along}" if river else word, "fields water" if river else "fields", word != "farmland"))
+            out.append(
+                say(
+                    f"{word} {along}" if river else word,
+                    "fields water" if river else "fields",
+                    word not in ("farmland", "cropland"),
+                )
+            )
         if forest > SOME:
             dense = ("dense forest", "a forest", "dense woodland", "closed forest")
             out.append(say(self.pick(dense if forest > MOST else WOODS), "forest"))
@@ -206,7 +261,8 @@ class Teller:
             text += f" {self.pick(('and', 'with', 'near', 'next to', 'and') if text == main.text else ('and',))} {rest[0].text}"
             told |= rest[0].about
         there = "there are " if main.plural else "there is "
-        return self.pick(("", "", "", "an aerial view of ", "a satellite image of ", "an aerial photograph of ", there)) + text
+        near = ("an aerial view of ", "an aerial photograph of ") if self.t.gsd < 5 else ("a satellite photo of ",)
+        return self.pick(("", "", "", "a satellite image of ", *near, there)) + text
 
 
 def describe(rendered: Rendered, window: Window | None = None, count: int = 5, seed: int = 0) -> list[str]:

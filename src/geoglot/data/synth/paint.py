@@ -1,20 +1,22 @@
-"""Shapes to pixels: colours, materials, stripes and shadows drawn on a finer grid and averaged."""
+"""Shapes to pixels: which shape shows on each cell of a finer grid, its colour averaged, and the shadows of what is tall."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from geoglot.data.synth.legend import MATERIAL, MATERIALS
-from geoglot.data.synth.world import Drawing, World
+from geoglot.data.synth import stack
+from geoglot.data.synth.stack import Frame
+from geoglot.data.synth.world import DOME, FLAT, HIP, Drawing, World
 
-Points = NDArray[np.float64]
-LIGHT = 255  # in place of a material: a play of light on what lies below, which moves with the sun
 MARGIN = 1  # pixels painted around a block, so that the point spread reaches across its edge
+FARTHEST = 90.0  # metres that the longest shadow reaches
+SOFT = 25  # centimetres above the ray where a shadow is full, at least
 
 
 @dataclass(frozen=True)
@@ -32,156 +34,119 @@ class Sun:
 
 
 @dataclass(frozen=True)
-class Frame:
-    """A block of pixels on the ground: upper left corner x0, y1 (metres), pixel size (dx, dy), shape (h, w)."""
-
-    x0: float
-    y1: float
-    gsd: tuple[float, float]
-    shape: tuple[int, int]
-
-    def grown(self, pixels: int) -> Frame:
-        """The block with some pixels more on each side."""
-        h, w = self.shape
-        dx, dy = self.gsd
-        return Frame(self.x0 - pixels * dx, self.y1 + pixels * dy, self.gsd, (h + 2 * pixels, w + 2 * pixels))
-
-    @property
-    def box(self) -> tuple[float, float, float, float]:
-        """Left, bottom, right, top in metres."""
-        (h, w), (dx, dy) = self.shape, self.gsd
-        return self.x0, self.y1 - h * dy, self.x0 + w * dx, self.y1
-
-
-@dataclass(frozen=True)
 class Layers:
-    """A painted block: colour (H, W, 4), shadow (H, W) 0-255 or None, material (H, W), stripe number (H, W) or None."""
+    """A painted block, MARGIN pixels wider on each side than was asked for.
+
+    colour (H, W, 4) counts; shadow (H, W) 0-255 or None; lit: flat indices of pixels on roofs and crowns turned to the
+    sun or from it, and how much that brightens them; top (H, W): the row in `which` of the shape seen at each pixel's
+    middle; own (H * fine, W * fine): the same on each cell; which: numbers of shapes in the world's drawing; frame:
+    where it lies.
+    """
 
     colour: NDArray[np.uint8]
     shadow: NDArray[np.uint8] | None
-    material: NDArray[np.uint8]
-    stripe: NDArray[np.uint8] | None
+    lit: tuple[NDArray[np.int64], NDArray[np.float32]] | None
+    top: NDArray[np.integer[Any]]
+    own: NDArray[np.integer[Any]]
+    which: NDArray[np.int64]
+    frame: Frame
+
+    def of(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return an attribute of the drawing (one value a shape) on each pixel, (H, W)."""
+        table: NDArray[Any] = values[self.which]
+        return table.take(self.top)
 
 
-def _visible(d: Drawing, box: tuple[float, float, float, float], cell: float, reach: float) -> NDArray[np.int64]:
-    """Return the shapes that can touch a block; those smaller than a cell kept with a chance equal to their share."""
-    x0, y0, x1, y1 = box
-    far = d.height * reach + np.abs(d.shift) + 1.0
-    b = d.box
-    seen = np.flatnonzero((b[:, 2] + far > x0) & (b[:, 0] - far < x1) & (b[:, 3] + far > y0) & (b[:, 1] - far < y1))
-    long = np.maximum(b[seen, 2] - b[seen, 0], b[seen, 3] - b[seen, 1])
-    chance = (seen.astype(np.uint64) * np.uint64(2654435761) % np.uint64(2**32)).astype(np.float64) / 2**32
-    kept: NDArray[np.int64] = seen[(long >= cell) | (d.size[seen] / cell**2 > chance)]
-    return kept
-
-
-def _inks(d: Drawing, which: NDArray[np.int64], sun: Sun, saturation: float) -> list[tuple[int, ...]]:
-    """Return the colours of shapes as drawn: faces lit by their direction, colours more or less vivid."""
-    turn = math.radians(90 - sun.azimuth) - d.facing[which]
-    lit = np.where(np.isnan(turn), 1.0, 1.0 + 0.24 * np.cos(np.nan_to_num(turn)))
-    colour = d.colour[which] * lit[:, None]
-    grey = colour[:, :3].mean(axis=1, keepdims=True)
-    colour[:, :3] = grey + (colour[:, :3] - grey) * saturation
-    return [tuple(v) for v in np.clip(np.rint(colour), 0, 255).astype(int).tolist()]
-
-
-def _sweep(points: Points, first: NDArray[np.bool_], shift: Points) -> tuple[Points, NDArray[np.int64]]:
-    """Return what convex counter-clockwise rings sweep when each corner is moved by its shift.
-
-    points, shift (M, 2); first (M,) marks each ring's first corner. Also returns how many corners each corner became.
-    """
-    starts = np.flatnonzero(first)
-    after = np.arange(1, len(points) + 1)
-    after[np.append(starts[1:], len(points)) - 1] = starts
-    step = points[after] - points
-    front = step[:, 1] * shift[:, 0] - step[:, 0] * shift[:, 1] > 0  # the edge from this corner on faces the way
-    back = np.empty_like(front)
-    back[after] = front
-    count = 1 + (front != back)
-    moved = np.repeat(back, count)
-    second = np.cumsum(count)[count == 2] - 1
-    moved[second] = front[count == 2]
-    return np.repeat(points, count, axis=0) + np.repeat(shift, count, axis=0) * moved[:, None], count
-
-
-def _polygons(points: Points, counts: NDArray[np.int64], frame: Frame, fine: int) -> list[list[float]]:
-    """Return rings as flat lists of x, y in cells of the fine grid, as Pillow wants them (whole numbers are middles)."""
-    dx, dy = frame.gsd[0] / fine, frame.gsd[1] / fine
-    flat = ((points - (frame.x0, frame.y1)) * (1 / dx, -1 / dy) - 0.5).ravel().tolist()
-    ends = (2 * np.cumsum(counts)).tolist()
-    return [flat[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
-
-
-def _rings(d: Drawing, which: NDArray[np.int64]) -> tuple[Points, NDArray[np.int64]]:
-    counts = d.starts[which + 1] - d.starts[which]
-    offset = np.cumsum(counts) - counts
-    index = np.arange(int(counts.sum())) + np.repeat(d.starts[which] - offset, counts)
-    return d.coords[index], counts
-
-
-def paint(world: World, inner: Frame, fine: int, sun: Sun, saturation: float) -> Layers:
-    """Paint a block with `fine` x `fine` cells a pixel and average it with a triangular point spread of two pixels."""
-    frame = inner.grown(MARGIN)
-    h, w = frame.shape
+def paint(world: World, inner: Frame, fine: int, sun: Sun, colour: NDArray[np.float32]) -> Layers:
+    """Paint a block with `fine` x `fine` cells a pixel; `colour` (N, 4) gives each shape its counts."""
     d = world.drawing
     cast = np.array(sun.cast())
+    which, tallest = stack.visible(d, inner.grown(MARGIN), min(inner.gsd) / fine, cast, FARTHEST)
+    reach = np.minimum(tallest * np.abs(cast), FARTHEST)
+    cells = (inner.gsd[0] / fine, inner.gsd[1] / fine)
+    casts = bool(np.hypot(*reach) > 0.4 * min(cells))
+    pads = [math.ceil(v / g) if casts else 0 for v, g in zip(reach, inner.gsd, strict=True)]
+    # towards the sun: left, top, right, bottom
+    more = (pads[0] * (cast[0] > 0), pads[1] * (cast[1] < 0), pads[0] * (cast[0] <= 0), pads[1] * (cast[1] >= 0))
+    wide = inner.padded(*(int(m) + MARGIN for m in more))
+    pile = stack.stacked(d, which, wide, fine)
+    ids, which = pile.ids, pile.which
+    h, w = inner.shape[0] + 2 * MARGIN, inner.shape[1] + 2 * MARGIN
+    rows, cols = slice(more[1] * fine, (more[1] + h) * fine), slice(more[0] * fine, (more[0] + w) * fine)
+    own = ids[rows, cols]
+    top = np.ascontiguousarray(own[fine // 2 :: fine, fine // 2 :: fine])
+    frame = inner.grown(MARGIN)
+    shadow = None
+    if casts:
+        table = (np.minimum(d.height[which], 150) * 100).astype(np.int16)
+        deep = shade(table.take(ids), cells, cast, tallest)[rows, cols]
+        shadow = np.asarray(Image.fromarray(deep).reduce(fine)) if fine > 1 else deep
+    return Layers(mixed(own, colour[which], fine), shadow, _lit(d, which, top, frame, sun), top, own, which, frame)
+
+
+def mixed(own: NDArray[np.integer[Any]], colour: NDArray[np.float32], fine: int) -> NDArray[np.uint8]:
+    """Return counts (H, W, 4) of pixels of `fine` x `fine` cells, whose shapes have colours (N, 4)."""
+    table = np.clip(np.rint(colour), 0, 255).astype(np.uint8)
+    flat = table.view(np.uint32)[:, 0].take(own)
+    image = Image.frombuffer("CMYK", (own.shape[1], own.shape[0]), flat, "raw", "CMYK", 0, 1)
+    return np.asarray(image.reduce(fine) if fine > 1 else image)
+
+
+def shade(height: NDArray[np.int16], cells: tuple[float, float], cast: NDArray[np.float64], tallest: float
+          ) -> NDArray[np.uint8]:  # fmt: skip
+    """Return how much of each cell lies in shadow, 0-255.
+
+    height (H, W) in centimetres; cells: metres a cell (x, y); cast: shift east and north per metre of height. Each
+    cell takes the greatest height of the ray towards the sun above it, in steps that double (1, 2, 4, ... cells).
+    """
     reach = float(np.hypot(*cast))
-    cell = min(frame.gsd) / fine
-    which = _visible(d, frame.box, cell, reach)
-    points, counts = _rings(d, which)
-    points = points + np.repeat(d.shift[which].astype(np.float64), counts)[:, None] * (cast / reach)
-    rings = _polygons(points, counts, frame, fine)
-    tall = d.height[which] * reach > 0.6 * cell
-    shadows = _shadows(points, counts, tall, d.height[which], cast, frame, fine)
-    size = (w * fine, h * fine)
-    ground = MATERIAL["grass"]
-    colour = Image.new("CMYK", size, tuple(round(v) for v in MATERIALS[ground].colour))
-    images = [colour, Image.new("L", size, ground), Image.new("L", size), Image.new("L", size)]
-    materials = np.where(d.shift[which] == 0, d.material[which], LIGHT).tolist()
-    _draw(images, rings, shadows, _inks(d, which, sun, saturation), materials, d.stripe[which].tolist(), tall.tolist())
-    half = MARGIN * fine + fine // 2
-    cut = (slice(half, half + inner.shape[0] * fine, fine), slice(half, half + inner.shape[1] * fine, fine))
-    striped = bool((d.material[which] == MATERIAL["crop"]).any())
-    return Layers(
-        _shrink(colour, w, h),
-        _shrink(images[2], w, h) if tall.any() else None,
-        np.ascontiguousarray(np.asarray(images[1])[cut]),
-        np.ascontiguousarray(np.asarray(images[3])[cut]) if striped else None,
-    )
+    step = min(cells)
+    right, down = -cast[0] / reach * step / cells[0], cast[1] / reach * step / cells[1]  # towards the sun
+    drop = step / reach * 100
+    rays = height.copy()
+    h, w = height.shape
+    k, far = 1, min(tallest * reach, FARTHEST) / step
+    while k <= max(far, 1):
+        x, y = round(right * k), round(down * k)
+        if abs(x) >= w or abs(y) >= h:
+            break
+        here = (slice(max(0, -y), h - max(0, y)), slice(max(0, -x), w - max(0, x)))
+        there = (slice(max(0, y), h - max(0, -y)), slice(max(0, x), w - max(0, -x)))
+        lower = rays[there] - np.int16(min(round(drop * k), 15000))
+        np.maximum(rays[here], lower, out=rays[here])
+        k *= 2
+    rays -= height
+    full = max(SOFT, round(drop))
+    np.minimum(rays, full, out=rays)
+    rays *= np.int16(255 * 128 // full)
+    rays >>= 7
+    return rays.astype(np.uint8)
 
 
-def _shadows(points: Points, counts: NDArray[np.int64], tall: NDArray[np.bool_], height: NDArray[np.float32], cast: Points,
-             frame: Frame, fine: int) -> list[list[float]]:  # fmt: skip
-    """Return the outlines of the shadows of the tall shapes, in their order."""
-    if not tall.any():
-        return []
-    member = np.repeat(tall, counts)
-    sizes = counts[tall]
-    first = np.zeros(int(sizes.sum()), bool)
-    first[np.cumsum(sizes) - sizes] = True
-    shift = np.repeat(height[tall].astype(np.float64), sizes)[:, None] * cast
-    swept, grown = _sweep(points[member], first, shift)
-    return _polygons(swept, np.add.reduceat(grown, np.flatnonzero(first)), frame, fine)
-
-
-def _draw(images: list[Image.Image], rings: list[list[float]], shadows: list[list[float]], inks: list[tuple[int, ...]],
-          materials: list[int], stripes: list[int], tall: list[bool]) -> None:  # fmt: skip
-    colour, material, shadow, stripe = (ImageDraw.Draw(image).polygon for image in images)
-    crop, water = MATERIAL["crop"], MATERIAL["water"]
-    waiting = iter(shadows)
-    for ring, ink, m, number, high in zip(rings, inks, materials, stripes, tall, strict=True):
-        if high:
-            shadow(next(waiting), fill=255)
-            shadow(ring, fill=0)
-        elif m == water:  # what stood here before the water came casts no shadow
-            shadow(ring, fill=0)
-        colour(ring, fill=ink)
-        if m != LIGHT:
-            material(ring, fill=m)
-        if m == crop:
-            stripe(ring, fill=number)
-
-
-def _shrink(image: Image.Image, w: int, h: int) -> NDArray[np.uint8]:
-    small = image if image.size == (w, h) else image.resize((w, h), Image.Resampling.BILINEAR)
-    return np.asarray(small)[MARGIN : h - MARGIN, MARGIN : w - MARGIN]
+def _lit(d: Drawing, which: NDArray[np.int64], top: NDArray[np.integer[Any]], frame: Frame, sun: Sun
+         ) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:  # fmt: skip
+    """Return flat indices of pixels on slopes, and how much brighter than level ground each slope is."""
+    pixel = min(frame.gsd)
+    if pixel > 5:
+        return None
+    averaged = np.minimum(d.side[which, 0], d.side[which, 1]) < 0.8 * pixel
+    profile = np.where(averaged, FLAT, d.profile[which])
+    if not profile.any():
+        return None
+    at = np.flatnonzero((profile != FLAT).take(top))
+    row = top.ravel()[at]
+    number = which[row]
+    w = top.shape[1]
+    x = (frame.x0 + (at % w + 0.5) * frame.gsd[0]).astype(np.float32) - d.middle[number, 0]
+    y = (frame.y1 - (at // w + 0.5) * frame.gsd[1]).astype(np.float32) - d.middle[number, 1]
+    axis, (a, b) = d.axis[number], d.side[number].T
+    east, north = -np.array(sun.cast(), np.float32)  # its length is one over the tangent of the elevation
+    dome = profile[row] == DOME
+    lit = 0.30 * (x * east + y * north) / a
+    c, s = np.cos(axis), np.sin(axis)
+    u, v = x * c + y * s, y * c - x * s
+    across = np.clip(v / (0.6 * pixel), -1, 1) * (north * c - east * s)
+    along = np.sign(u) * (east * c + north * s)
+    end = (profile[row] == HIP) & (np.abs(u) - (a - b) > np.abs(v))
+    roof = 0.36 * np.where(end, along, across) - 0.06
+    return at, np.where(dome, lit, roof).astype(np.float32)

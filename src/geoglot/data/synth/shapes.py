@@ -20,6 +20,12 @@ def place(points: ArrayLike, x: float, y: float, angle: float = 0.0) -> Ring:
     return moved
 
 
+def pair(point: ArrayLike) -> tuple[float, float]:
+    """Return a point as two numbers."""
+    x, y = np.asarray(point, np.float64)
+    return float(x), float(y)
+
+
 def rect(x: float, y: float, length: float, width: float, angle: float = 0.0) -> Ring:
     """Return a rectangle centred on x, y whose length lies along the angle."""
     c, s = math.cos(angle) / 2, math.sin(angle) / 2
@@ -38,6 +44,28 @@ def disc(x: float, y: float, radius: float, count: int = 0) -> Ring:
     """Return a circle as a polygon of `count` corners (0: by its size)."""
     ring: Ring = _unit(count or int(min(48, 8 + 1.2 * radius))) * radius + (x, y)
     return ring
+
+
+def lumps(rng: np.random.Generator, points: Ring, radius: ArrayLike, count: int = 8) -> NDArray[np.float64]:
+    """Return roundish convex outlines, no two alike, about points (N, 2) with radii (one or N), (N, count, 2)."""
+    n = len(points)
+    r = np.broadcast_to(np.asarray(radius, np.float64), n)[:, None] * (1.04 + 0.03 * rng.uniform(-1, 1, (n, count)))
+    t = np.arange(count) * (2 * math.pi / count) + rng.uniform(0, 2 * math.pi, (n, 1))
+    long, turn = np.exp(rng.uniform(-0.22, 0.22, (n, 1))), rng.uniform(0, math.pi, (n, 1))
+    u, v = np.cos(t) * r * long, np.sin(t) * r / long
+    c, s = np.cos(turn), np.sin(turn)
+    return np.stack([u * c - v * s, u * s + v * c], -1) + points[:, None]
+
+
+def rects(x: ArrayLike, y: ArrayLike, length: ArrayLike, width: ArrayLike, angle: ArrayLike = 0.0) -> NDArray[np.float64]:
+    """Return rectangles (N, 4, 2) as `rect` does, from numbers or arrays of N."""
+    x, y, length, width, angle = np.broadcast_arrays(
+        *(np.atleast_1d(np.asarray(v, np.float64)) for v in (x, y, length, width, angle))
+    )
+    c, s = np.cos(angle) / 2, np.sin(angle) / 2
+    ax, ay, bx, by = length * c, length * s, -width * s, width * c
+    return np.stack([np.stack([x - ax - bx, y - ay - by], -1), np.stack([x + ax - bx, y + ay - by], -1),
+                     np.stack([x + ax + bx, y + ay + by], -1), np.stack([x - ax + bx, y - ay + by], -1)], 1)  # fmt: skip
 
 
 def blob(rng: np.random.Generator, x: float, y: float, radius: float, rough: float = 0.35, count: int = 96) -> Ring:
@@ -111,8 +139,8 @@ def inside(points: ArrayLike, ring: Ring) -> NDArray[np.bool_]:
     return np.asarray((np.sum(crosses & (p[:, None, 0] < x), axis=1) % 2).astype(bool))
 
 
-def split(rng: np.random.Generator, quad: Ring, target: float, spread: float = 0.6) -> list[Ring]:
-    """Cut a convex quadrilateral again and again until the parts are about `target` square metres."""
+def split(rng: np.random.Generator, quad: Ring, target: float, spread: float = 0.6, narrow: float = 1.0) -> list[Ring]:
+    """Cut a convex quadrilateral again and again until the parts are about `target` square metres, and so narrow."""
     out: list[Ring] = []
     todo = [quad]
     while todo:
@@ -122,7 +150,7 @@ def split(rng: np.random.Generator, quad: Ring, target: float, spread: float = 0
             continue
         a = np.hypot(*(q[1] - q[0])) + np.hypot(*(q[2] - q[3]))
         b = np.hypot(*(q[2] - q[1])) + np.hypot(*(q[3] - q[0]))
-        q = q if a * rng.uniform(0.75, 1.35) > b else np.roll(q, -1, axis=0)
+        q = q if a * narrow * rng.uniform(0.75, 1.35) > b else np.roll(q, -1, axis=0)
         t = rng.uniform(0.35, 0.65)
         u = min(max(t + rng.normal() * 0.03, 0.25), 0.75)
         m, n = q[0] + (q[1] - q[0]) * t, q[3] + (q[2] - q[3]) * u
@@ -137,6 +165,16 @@ def inset(ring: Ring, margin: float) -> Ring:
     reach = np.maximum(np.hypot(away[:, 0], away[:, 1])[:, None], 1e-9)
     shrunk: Ring = centre + away * np.maximum(1 - 1.3 * margin / reach, 0.05)
     return shrunk
+
+
+def ragged(rng: np.random.Generator, ring: Ring, sway: float = 1.2, step: float = 18.0) -> Ring:
+    """Return a ring whose straight edges waver by about `sway` metres and whose corners are cut."""
+    points, angle = resample(np.concatenate([ring, ring[:1]]), step)
+    if len(points) < 6:
+        return ring
+    push = np.convolve(rng.normal(size=len(points) + 2), (0.3, 0.6, 0.3), "valid") * sway
+    moved: Ring = points + np.stack([-np.sin(angle), np.cos(angle)], 1) * push[:, None]
+    return moved
 
 
 def unturned(quad: Ring, margin: float) -> Ring:

@@ -26,10 +26,10 @@ def _pyramid(values: NDArray[np.float64], step: float) -> Tile:
     return step, tuple(levels)
 
 
-def _spectral(n: int, beta: float, seed: int, stretch: float = 1.0) -> NDArray[np.float64]:
+def _spectral(n: int, beta: float, seed: int) -> NDArray[np.float64]:
     rng = np.random.default_rng(seed)
     fy, fx = np.fft.fftfreq(n)[:, None], np.fft.rfftfreq(n)[None, :]
-    f = np.hypot(fx, fy * stretch)
+    f = np.hypot(fx, fy)
     f[0, 0] = 1.0
     gain = f ** (-beta / 2) / (1 + (f / 0.3) ** 4)
     gain[0, 0] = 0.0
@@ -40,32 +40,38 @@ def _spectral(n: int, beta: float, seed: int, stretch: float = 1.0) -> NDArray[n
 
 @lru_cache(maxsize=16)
 def noise(name: str) -> Tile:
-    """Return one of the noise tiles: "grain" (0.5 m), "mottle" (4 m), "waves" (0.5 m)."""
+    """Return one of the noise tiles: "grain" (0.25 m), "mottle" (4 m)."""
     if name == "grain":
-        return _pyramid(_spectral(512, 1.3, 11), 0.5)
-    if name == "mottle":
-        return _pyramid(_spectral(512, 2.4, 12), 4.0)
-    return _pyramid(_spectral(512, 1.6, 13, 2.6), 0.5)
+        return _pyramid(_spectral(1024, 1.35, 11), 0.25)
+    return _pyramid(_spectral(512, 2.3, 12), 4.0)
 
 
-@lru_cache(maxsize=4)
-def _canopy() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Heights (m) and tone of a closed canopy, 512 cells of 0.5 m, periodic."""
+CANOPY = 0.3  # metres a cell of the canopies
+CROWNS = {"forest": (0.95, 0.38, 0.55, 1.0), "needles": (0.5, 0.25, 1.7, 0.4)}  # log radius, its spread, steepness, clumps
+
+
+@lru_cache(maxsize=2)
+def _canopy(kind: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Heights (m) and tone of a closed canopy, 1024 cells of 0.3 m, periodic."""
     rng = np.random.default_rng(21)
-    n, step = 512, 0.5
+    n, step = 1024, CANOPY
+    radius, spread, steep, clumps = CROWNS[kind]
     height = np.zeros((n, n), np.float32)
     tone = np.zeros((n, n), np.float32)
-    for _ in range(4200):
-        r = float(np.clip(rng.lognormal(1.05, 0.35), 1.6, 6.5))
-        top, t = 7 + 1.6 * r + rng.normal() * 1.6, rng.normal()
+    fine = _spectral(n, 1.2, 31).astype(np.float32)
+    rough = _spectral(n, 2.2, 32).astype(np.float32)
+    count = int(2.0 * (n * step) ** 2 / (math.pi * math.exp(2 * radius + 2 * spread**2)))
+    for _ in range(count):
+        r = float(np.clip(rng.lognormal(radius, spread), 1.0, 7.0))
+        top, t = 8 + 1.1 * r + rng.normal() * 1.8, rng.normal()
         x, y = rng.uniform(0, n, 2)
         k = math.ceil(r / step)
         ix, iy = np.arange(int(x) - k, int(x) + k + 1), np.arange(int(y) - k, int(y) + k + 1)
-        d2 = ((ix - x)[None, :] ** 2 + (iy - y)[:, None] ** 2) * (step / r) ** 2
-        dome = np.where(d2 < 1, top - 0.85 * r * (1 - np.sqrt(np.maximum(1 - d2, 0))), 0) + rng.normal(size=d2.shape) * 0.35 * (
-            d2 < 1
-        )
+        squash = rng.uniform(0.75, 1.3)
+        d = np.hypot((ix - x)[None, :] * squash, (iy - y)[:, None] / squash) * (step / r)
         where = np.ix_(iy % n, ix % n)
+        d = d * (1 + 0.22 * rough[where])
+        dome = np.where(d < 1, top - steep * r * d**1.6 + clumps * (0.75 * fine[where] + 0.5 * rough[where]), 0)
         win = dome > height[where]
         height[where] = np.where(win, dome, height[where])
         tone[where] = np.where(win, t, tone[where])
@@ -73,26 +79,26 @@ def _canopy() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 @lru_cache(maxsize=64)
-def crowns(azimuth: int, elevation: int) -> Tile:
-    """Return the brightness of a closed canopy under a sun at whole degrees of azimuth and elevation."""
-    height, tone = _canopy()
+def crowns(kind: str, azimuth: int, elevation: int) -> Tile:
+    """Return the brightness of a closed canopy ("forest" or "needles") under a sun at whole degrees."""
+    height, tone = _canopy(kind)
     a, e = math.radians(azimuth), math.radians(elevation)
     east, north = math.sin(a), math.cos(a)
-    gx = (np.roll(height, -1, 1) - np.roll(height, 1, 1)) / 1.0
-    gy = (np.roll(height, 1, 0) - np.roll(height, -1, 0)) / 1.0  # row 0 is the north
+    gx = (np.roll(height, -1, 1) - np.roll(height, 1, 1)) / (2 * CANOPY)
+    gy = (np.roll(height, 1, 0) - np.roll(height, -1, 0)) / (2 * CANOPY)  # row 0 is the north
     shade = (math.sin(e) - math.cos(e) * (gx * east + gy * north)) / np.sqrt(1 + gx**2 + gy**2)
-    lit = np.ones(height.shape)
-    for k in range(1, 14):
-        d = 0.7 * k
-        shifted = np.roll(height, (round(d * north / 0.5), -round(d * east / 0.5)), (0, 1))
-        lit = np.where(shifted > height + d * math.tan(e), 0.0, lit)
-    lit = (lit + np.roll(lit, 1, 0) + np.roll(lit, 1, 1) + np.roll(lit, -1, 0) + np.roll(lit, -1, 1)) / 5
-    v = (0.35 + 0.9 * np.clip(shade, 0, None)) * (0.35 + 0.65 * lit) * (1 + 0.13 * tone)
-    v = np.where(height <= 0, 0.32, v)
-    return _pyramid((v / v.mean() - 1) / 0.4, 0.5)
+    rays, k = height.copy(), 1
+    while k < 32:
+        np.maximum(rays, np.roll(rays, (round(k * north), -round(k * east)), (0, 1)) - k * CANOPY * math.tan(e), out=rays)
+        k *= 2
+    lit = np.clip(1 - (rays - height) / 0.6, 0, 1)
+    low = np.clip((height - 1) / 9, 0.3, 1)  # little light reaches the gaps
+    v = (0.34 + 0.70 * np.clip(shade, 0, 1.2)) * (0.48 + 0.52 * lit) * low * (1 + 0.10 * tone)
+    v = v / v.mean() - 1
+    return _pyramid(v / v.std(), CANOPY)
 
 
-CROWN_STD = 0.36
+CROWN_STD = 0.30
 
 
 def sample(tile: Tile, x0: float, y1: float, gsd: tuple[float, float], shape: tuple[int, int]) -> NDArray[np.uint8]:

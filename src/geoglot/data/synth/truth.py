@@ -13,33 +13,14 @@ from shapely import get_coordinates
 from shapely.geometry.base import BaseGeometry
 
 from geoglot.core.errors import InputError
+from geoglot.data.synth.instances import FOUND, Instance, found_share, instances
 from geoglot.data.synth.legend import CLASSES
-from geoglot.data.synth.shapes import Ring
+from geoglot.data.synth.objects import Labelled, Objects
 from geoglot.geo.footprint import transformer
 from geoglot.geo.grid import Window
 from geoglot.geo.raster import Raster
 
 USE_STEP = 4  # pixels a cell of the map of uses
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """An object or area in a picture, in pixel edges: polygon (N, 2), upright box x0, y0, x1, y1 cut at the frame."""
-
-    label: str
-    polygon: Ring
-    box: tuple[float, float, float, float]
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        """Middle of the whole polygon's box, x, y in pixels."""
-        a, b = self.polygon.min(axis=0), self.polygon.max(axis=0)
-        return float(a[0] + b[0]) / 2, float(a[1] + b[1]) / 2
-
-    @property
-    def span(self) -> float:
-        """Longer side of the whole polygon's box, in pixels."""
-        return float((self.polygon.max(axis=0) - self.polygon.min(axis=0)).max())
 
 
 @dataclass(frozen=True)
@@ -59,14 +40,18 @@ class Truth:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A rendered scene: its raster, class numbers of each pixel (H, W) after `classes`, objects and areas of use."""
+    """A rendered scene: its raster, class numbers of each pixel (H, W) after `classes`, objects and areas of use.
+
+    plant (H, W): what grows on each pixel, a number of the legend's PLANTS.
+    """
 
     raster: Raster
     cover: NDArray[np.uint8]
-    objects: tuple[Labelled, ...]
-    zones: tuple[Labelled, ...]
+    objects: Objects
+    zones: Objects
     kind: str
     gsd: float
+    plant: NDArray[np.uint8]
     classes: tuple[str, ...] = CLASSES
 
     @cached_property
@@ -77,26 +62,33 @@ class Rendered:
         for zone in self.zones:
             image = maps.setdefault(zone.label, Image.new("L", size))
             ImageDraw.Draw(image).polygon((zone.polygon / USE_STEP - 0.5).ravel().tolist(), fill=1)
-        return {label: np.asarray(image) > 0 for label, image in maps.items()}
+        clear = np.ones(size[::-1], bool)
+        if "cloud" in self.classes:
+            clear = self.cover[::USE_STEP, ::USE_STEP] != self.classes.index("cloud")
+        return {label: (np.asarray(image) > 0) & clear for label, image in maps.items()}
 
     @cached_property
-    def _middles(self) -> NDArray[np.float64]:
-        return np.array([(*o.centre, o.span) for o in self.objects]).reshape(-1, 3)
+    def _seen(self) -> NDArray[np.bool_]:
+        """Which objects are of three pixels at least and not under something else."""
+        seen = self.objects.middles[:, 2] >= 3
+        large = [self.objects[i] for i in np.flatnonzero(seen).tolist()]
+        if large:
+            shares = found_share([o.label for o in large], [o.polygon for o in large], self.cover, self.classes)
+            seen[seen] = np.array(shares) >= FOUND
+        return seen
 
     def truth_at(self, window: Window | None = None) -> Truth:
         """Count what lies in a window (row, column, height, width in pixels; all by default).
 
-        An object counts where its middle is. Objects of less than three pixels are left out: nobody could see them.
+        An object counts where its middle is. Objects of less than three pixels, or under something else, are
+        left out: nobody could see them.
         """
-        h, w = self.cover.shape
-        row, col, height, width = window or (0, 0, h, w)
-        if row < 0 or col < 0 or height < 1 or width < 1 or row + height > h or col + width > w:
-            raise InputError(f"The window {(row, col, height, width)} leaves the scene of {h} x {w} pixels.")
+        row, col, height, width = self._checked(window)
         part = self.cover[row : row + height, col : col + width]
         share = np.bincount(part.ravel(), minlength=len(self.classes)) / part.size
-        m = self._middles
-        held = (m[:, 0] >= col) & (m[:, 0] < col + width) & (m[:, 1] >= row) & (m[:, 1] < row + height) & (m[:, 2] >= 3)
-        inside = [self.objects[i] for i in np.flatnonzero(held)]
+        m = self.objects.middles
+        held = (m[:, 0] >= col) & (m[:, 0] < col + width) & (m[:, 1] >= row) & (m[:, 1] < row + height) & self._seen
+        inside = [self.objects[i] for i in np.flatnonzero(held).tolist()]
         s = USE_STEP
         cut = (slice(row // s, max(row // s + 1, (row + height) // s)), slice(col // s, max(col // s + 1, (col + width) // s)))
         use = {label: float(area[cut].mean()) for label, area in self._uses.items()}
@@ -108,6 +100,35 @@ class Rendered:
             self.gsd,
             max(height, width) * self.gsd,
         )
+
+    def touching(self, window: Window | None = None) -> Counter[str]:
+        """How many objects of each label have a box that reaches into a window, seen or not."""
+        listed = self.objects
+        return Counter(listed.names[i] for i in listed.kept[self._reaching(self._checked(window))].tolist())
+
+    def _reaching(self, window: Window, span: float = 0.0) -> NDArray[np.int64]:
+        row, col, height, width = window
+        b = self.objects.boxes
+        held = (b[:, 0] < col + width) & (b[:, 2] > col) & (b[:, 1] < row + height) & (b[:, 3] > row)
+        return np.flatnonzero(held & (self.objects.middles[:, 2] >= span))
+
+    def instances(self, window: Window | None = None, least: float = 0.0, span: float = 0.0) -> tuple[Instance, ...]:
+        """The objects of a window of which more than the share `least` lies inside, cut at its frame, in its pixels.
+
+        Those whose longer side is below `span` pixels are left out.
+        """
+        row, col, height, width = self._checked(window)
+        part = self.cover[row : row + height, col : col + width]
+        chosen = [self.objects[i] for i in self._reaching((row, col, height, width), span).tolist()]
+        rings = [o.polygon - (col, row) for o in chosen]
+        return instances([o.label for o in chosen], rings, part, self.classes, self.gsd, least)
+
+    def _checked(self, window: Window | None) -> Window:
+        h, w = self.cover.shape
+        row, col, height, width = window or (0, 0, h, w)
+        if row < 0 or col < 0 or height < 1 or width < 1 or row + height > h or col + width > w:
+            raise InputError(f"The window {(row, col, height, width)} leaves the scene of {h} x {w} pixels.")
+        return row, col, height, width
 
     def window_of(self, footprint: BaseGeometry) -> Window | None:
         """Return the smallest window around a footprint in longitude and latitude, cut at the frame; None if they are apart."""
