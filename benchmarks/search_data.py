@@ -161,3 +161,20 @@ def scenes(found: Real, rows: int, dims: int) -> Iterator[tuple[int, Floats]]:
         own = rng.random(n) < AT_HOME
         parents = np.where(own, rng.choice(members[home], n), rng.integers(0, len(found.tiles), n))
         yield home, resample(found.tiles, around, parents, rng) @ turn
+
+
+def describe(found: Real) -> None:
+    """How like the made vectors are to the real ones: spectrum, cosines to neighbours and to texts."""
+    around = local(found.tiles)
+    rng = np.random.default_rng(4)
+    some = rng.choice(len(found.tiles), min(5000, len(found.tiles)), replace=False)
+    print("| | first 8 components | 32 | 64 | 96 | effective dimensions | best cosine to a text, mean | mean cosine to a text |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name, vectors in (("real", found.tiles[some]), ("made", resample(found.tiles, around, some, rng))):
+        values = np.linalg.eigvalsh(np.cov(vectors.T))[::-1]
+        carried = np.cumsum(values) / values.sum()
+        shares = " | ".join(f"{carried[count - 1]:.3f}" for count in (8, 32, 64, 96))
+        cosines = vectors @ found.texts.T
+        effective = values.sum() ** 2 / (values**2).sum()
+        print(f"| {name} | {shares} | {effective:.1f} | {cosines.max(axis=0).mean():.3f} | {cosines.mean():.3f} |")
+    print()
