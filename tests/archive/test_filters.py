@@ -187,4 +187,4 @@ def test_attributes_and_times(texts):
 
 def test_hidden_rows_are_filtered():
     assert filters.make(hidden=(3, -5)).sql == "(run NOT IN (3, -5))"
-    assert filters.make() == filters.Filter("", None)
+    assert filters.make() == filters.Filter()

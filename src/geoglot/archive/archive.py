@@ -55,7 +55,7 @@ class Archive:
             except ArchiveError:  # a switch of generations between the two reads
                 live = self._store.state(self._state).live
                 tables = self._store.read(live, self._connection)
-            seen = self._seen = View(live, *tables)
+            seen = self._seen = View(live, *tables, self._store.folder)
         return seen
 
     @property

@@ -1,10 +1,10 @@
-"""What may be asked of a tile beside its looks: place, time and attributes, as a filter in SQL and an exact test."""
+"""What may be asked of a tile beside its looks: place, time and attributes, in SQL, on columns, and as an exact test."""
 
 from __future__ import annotations
 
 import calendar
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from geoglot.archive.store import text
+from geoglot.archive.rows import text
 from geoglot.core.errors import InputError
 from geoglot.geo.footprint import bounds, split
 from geoglot.geo.identify import parse_time
 from geoglot.geo.vectors import read_area
 
 Box = tuple[float, float, float, float]
+Columns = Mapping[str, NDArray[Any]]
+Mask = NDArray[np.bool_]
 
 # attribute -> (column, comparison)
 _NUMBERS = {
@@ -31,16 +33,48 @@ _NUMBERS = {
     "valid_min": ("valid", ">="),
     "cloud_max": ("cloud", "<="),
 }
+# columns as conditions take them
+TYPES: dict[str, str] = {
+    **dict.fromkeys(("gsd", "west", "south", "east", "north"), "float64"),
+    **dict.fromkeys(("valid", "cloud"), "float32"),
+    **dict.fromkeys(("id", "scene", "href", "sensor", "bands"), "object"),
+    "run": "int64",
+    "time": "datetime64[us]",
+}
 _TEXTS = {"sensor": "sensor", "scene": "scene", "href": "href", "id": "id"}
 ATTRIBUTES = (*_TEXTS, "bands", *_NUMBERS)
 
 
 @dataclass(frozen=True)
-class Filter:
-    """A filter in the store's SQL, empty for none, and the area that a tile's outline must meet, None for anywhere."""
+class Condition:
+    """One condition in the store's SQL, and as a test on arrays of the `columns` that it names.
+
+    Where a value is missing (null, NaN, NaT, None) neither lets the row pass.
+    """
 
     sql: str
-    area: BaseGeometry | None
+    columns: tuple[str, ...]
+    passes: Callable[[Columns], Mask]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Conditions that must all hold, none for everything, and the area that an outline must meet, None for anywhere."""
+
+    conditions: tuple[Condition, ...] = ()
+    area: BaseGeometry | None = None
+
+    @property
+    def sql(self) -> str:
+        """All conditions in the store's SQL; empty for none."""
+        return " AND ".join(f"({condition.sql})" for condition in self.conditions)
+
+    def passes(self, columns: Columns, count: int) -> Mask:
+        """Which of `count` rows fulfil all conditions."""
+        found = np.ones(count, dtype=np.bool_)
+        for condition in self.conditions:
+            found &= condition.passes(columns)
+        return found
 
     def meets(self, outlines: Sequence[bytes | None]) -> NDArray[np.bool_]:
         """Which outlines (WKB) meet the area."""
@@ -65,23 +99,25 @@ def make(
     end. `where` are attributes: `sensor`, `scene`, `href`, `id` (a text or several), `bands` (all of them), `gsd_min`,
     `gsd_max`, `valid_min`, `cloud_max`.
     """
-    parts, areas = [], []
+    parts: list[Condition] = []
+    areas: list[BaseGeometry] = []
     if bbox is not None:
         edges = check_box(bbox)
-        parts.append(_box_sql(edges))
+        parts.append(_boxes([edges]))
         areas.append(_box_area(edges))
     if within is not None:
         area = split(within) if isinstance(within, BaseGeometry) else read_area(within)
         if area.is_empty:
             raise InputError("The area to search in is empty.")
-        parts.append(_area_sql(area))
+        parts.append(_boxes(_area_boxes(area)))
         areas.append(area)
     if time is not None:
-        parts += _time_sql(time)
-    parts += [_attribute_sql(key, value) for key, value in (where or {}).items()]
+        parts += _times(time)
+    parts += [_attribute(key, value) for key, value in (where or {}).items()]
     if hidden:
-        parts.append(f"run NOT IN ({', '.join(str(int(run)) for run in hidden)})")
-    return Filter(" AND ".join(f"({part})" for part in parts), _both(areas))
+        without = f"run NOT IN ({', '.join(str(int(run)) for run in hidden)})"
+        parts.append(Condition(without, ("run",), lambda rows: ~np.isin(rows["run"], np.array(hidden, dtype=np.int64))))
+    return Filter(tuple(parts), _both(areas))
 
 
 def _both(areas: list[BaseGeometry]) -> BaseGeometry | None:
@@ -130,28 +166,47 @@ def _piece(west: float, south: float, east: float, north: float) -> BaseGeometry
     return shapely.LineString([(west, south), (east, north)])
 
 
+_TURNS = (-360.0, 0.0, 360.0)  # a row's east may be past 180, the box's too: compare a turn to either side as well
+
+
+def _boxes(boxes: Sequence[Box]) -> Condition:
+    """Rows whose bounds meet one of the boxes."""
+
+    def passes(rows: Columns) -> Mask:
+        found = np.zeros(len(rows["west"]), dtype=np.bool_)
+        for west, south, east, north in boxes:
+            at = np.flatnonzero((rows["south"] <= north) & (rows["north"] >= south))
+            left, right = rows["west"][at], rows["east"][at]
+            for turn in _TURNS:
+                found[at[(left <= east + turn) & (right >= west + turn)]] = True
+        return found
+
+    parts = [_box_sql(edges) for edges in boxes]
+    sql = parts[0] if len(parts) == 1 else " OR ".join(f"({part})" for part in parts)
+    return Condition(sql, ("west", "south", "east", "north"), passes)
+
+
 def _box_sql(edges: Box) -> str:
     west, south, east, north = edges
-    # a row's east may be past 180, the box's too: compare a turn to either side as well
-    turns = [f"(west <= {east + turn!r} AND east >= {west + turn!r})" for turn in (-360.0, 0.0, 360.0)]
+    turns = [f"(west <= {east + turn!r} AND east >= {west + turn!r})" for turn in _TURNS]
     return f"south <= {north!r} AND north >= {south!r} AND ({' OR '.join(turns)})"
 
 
-def _area_sql(area: BaseGeometry) -> str:
+def _area_boxes(area: BaseGeometry) -> list[Box]:
     parts = getattr(area, "geoms", [area])
-    if len(parts) > 16:
-        return _box_sql(bounds(area))
-    return " OR ".join(f"({_box_sql(part.bounds)})" for part in parts)
+    return [bounds(area)] if len(parts) > 16 else [part.bounds for part in parts]
 
 
-def _time_sql(value: str) -> list[str]:
+def _times(value: str) -> list[Condition]:
     first, last = interval(value)
     parts = []
     if first is not None:
-        parts.append(f"time >= {_timestamp(first)}")
+        since = _moment(first)
+        parts.append(Condition(f"time >= {_timestamp(first)}", ("time",), lambda rows: rows["time"] >= since))
     if last is not None:
-        parts.append(f"time < {_timestamp(last)}")
-    return parts or ["time IS NOT NULL"]
+        until = _moment(last)
+        parts.append(Condition(f"time < {_timestamp(last)}", ("time",), lambda rows: rows["time"] < until))
+    return parts or [Condition("time IS NOT NULL", ("time",), lambda rows: ~np.isnat(rows["time"]))]
 
 
 def interval(value: str) -> tuple[datetime | None, datetime | None]:
@@ -178,25 +233,57 @@ def _after(value: str) -> datetime:
     return begun + (timedelta(days=1) if len(value) == 10 else timedelta(seconds=1))
 
 
+def _moment(moment: datetime) -> np.datetime64:
+    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
+
+
 def _timestamp(moment: datetime) -> str:
     return f"timestamp '{moment.astimezone(UTC).strftime('%Y-%m-%d %H:%M:%S.%f').rjust(26, '0')}'"
 
 
-def _attribute_sql(key: str, value: Any) -> str:
+def _attribute(key: str, value: Any) -> Condition:
     if key in _NUMBERS:
-        column, sign = _NUMBERS[key]
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = math.nan
-        if not math.isfinite(number):
-            raise InputError(f"{key} is a number, got {value!r}.")
-        return f"{column} {sign} {number!r}"
+        return _number(key, value)
     values = [value] if isinstance(value, str) else list(value) if isinstance(value, Sequence) else None
     if key not in ATTRIBUTES or values is None or not values or not all(isinstance(entry, str) for entry in values):
         if key in ATTRIBUTES:
             raise InputError(f"{key} is a text or several, got {value!r}.")
         raise InputError(f"There is no attribute {key!r} to filter by; there are {', '.join(ATTRIBUTES)}.")
     if key == "bands":
-        return " AND ".join(f"contains(bands, {text(f',{entry.lower()},')})" for entry in values)
-    return f"{_TEXTS[key]} IN ({', '.join(text(entry) for entry in values)})"
+        wanted = [f",{entry.lower()}," for entry in values]
+        sql = " AND ".join(f"contains(bands, {text(entry)})" for entry in wanted)
+        return Condition(sql, ("bands",), lambda rows: _each(rows["bands"], lambda has: all(entry in has for entry in wanted)))
+    column, chosen = _TEXTS[key], frozenset(values)
+    sql = f"{column} IN ({', '.join(text(entry) for entry in values)})"
+    return Condition(sql, (column,), lambda rows: _each(rows[column], chosen.__contains__))
+
+
+def _each(values: NDArray[Any], test: Callable[[str], bool]) -> Mask:
+    return np.fromiter((value is not None and test(value) for value in values), dtype=np.bool_, count=len(values))
+
+
+def _number(key: str, value: Any) -> Condition:
+    column, sign = _NUMBERS[key]
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{key} is a number, got {value!r}.")
+    compare = np.greater_equal if sign == ">=" else np.less_equal
+
+    def passes(rows: Columns) -> Mask:
+        values = rows[column]
+        limit = number if values.dtype == np.float64 else _inward(number, sign)
+        found: Mask = compare(values, limit)
+        return found
+
+    return Condition(f"{column} {sign} {number!r}", (column,), passes)
+
+
+def _inward(number: float, sign: str) -> np.float32:
+    """The float32 that stands for a limit among float32 values: the nearest one on the side that passes."""
+    near = np.float32(number)
+    if sign == ">=":
+        return near if float(near) >= number else np.nextafter(near, np.float32(np.inf))
+    return near if float(near) <= number else np.nextafter(near, np.float32(-np.inf))

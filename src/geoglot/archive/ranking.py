@@ -10,17 +10,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoglot.archive import ann
+from geoglot.archive.filters import TYPES, Columns, Filter, Mask
+from geoglot.archive.nearest import Nearest
 
 Floats = NDArray[np.float32]
 _BATCH = 8192
-_SAMPLE = 50_000  # rows from which μ and σ are estimated where there are too many to look at
-_WIDER = 20  # candidates of the approximate index for one row wanted
+_SAMPLE = 20_000  # rows from which μ and σ are estimated where there are too many to look at
+_WIDER = 20  # candidates of the database's index for one row wanted
+_PROPOSED = 3  # rows that our index proposes for one row wanted
+_LEAST = 32
+_OF_SCENE = ("run", "scene", "href", "sensor", "bands", "time", "gsd")
 _BETWEEN = np.array([0.2, 0.35, 0.5, 0.65, 0.8])  # found by trial on clustered vectors: 3 directions miss a quarter of the best
 
 
@@ -41,25 +46,82 @@ def normal(scores: Floats, mean: float, deviation: float) -> Floats:
     return np.fromiter((0.5 * (1 + math.erf(value)) for value in z), dtype=np.float32, count=len(z))
 
 
-def rank(table: Any, queries: Floats, weight: float, where: str, wanted: int) -> Ranked:
+@dataclass(frozen=True)
+class Near:
+    """An index beside the tables as one published state sees it.
+
+    `alive` (S,) are the runs that readers see, `scenes` their attributes, `fresh` the SQL of the rows that came after the
+    index was made, empty for none.
+    """
+
+    index: Nearest
+    alive: Mask
+    scenes: Columns
+    fresh: str
+
+    @classmethod
+    def of(cls, index: Nearest, listed: Any, tiles: Any) -> Self:
+        """An index with the rows of the table of scenes (`listed`) and the table of tiles."""
+        runs = listed["run"].to_numpy()
+        order = np.argsort(runs)
+        at = np.minimum(np.searchsorted(runs, index.runs, sorter=order), max(len(runs) - 1, 0))
+        row = order[at] if len(runs) else np.zeros(0, np.int64)
+        alive = runs[row] == index.runs if len(runs) else np.zeros(len(index.runs), np.bool_)
+        columns = {name: listed[name].to_numpy(zero_copy_only=False).astype(TYPES[name]) for name in _OF_SCENE}
+        scenes = {name: values[row] for name, values in columns.items()}
+        fresh = f"_rowid >= {index.meta.following}"
+        return cls(index, alive, scenes, fresh if tiles.count_rows(fresh) else "")
+
+
+def rank(table: Any, queries: Floats, weight: float, chosen: Filter, wanted: int, near: Near | None = None) -> Ranked:
     """Rows that pass the filter, best first: all of them where they are few, else the best few hundred.
 
     `queries` is (1, D), or (2, D): image, then text, of which `weight` is the share.
     """
+    if near is not None and near.index.knows(near.scenes, chosen):
+        return _proposed(table, queries, weight, chosen, wanted, near)
+    where = chosen.sql
     count = max(200 if len(queries) == 1 else 1000, _WIDER * wanted)
-    rows = table.count_rows(where or None)
-    if rows <= max(ann.EXACT_ROWS, 4 * count) or not ann.indexed(table):
+    if not ann.indexed(table) or table.count_rows(where or None) <= max(ann.EXACT_ROWS, 4 * count):
         ids, scores = _scan(table, queries, where)
-        mixed = scores[:, 0] if len(queries) == 1 else mix(scores, _moments(scores), weight)
-        return _sorted(ids, mixed, True)
+        return _sorted(ids, _mixed(scores, _moments(scores) if len(queries) == 2 else None, weight), True)
     if len(queries) == 1:
-        ids = ann.candidates(table, queries[0], where, count)
-        scores = _exact(table, queries, ids)
-        return _sorted(ids, scores[:, 0], False)
+        return _checked(table, queries, ann.candidates(table, queries[0], where, count), weight, None)
     moments = _moments(_sample(table, queries, where))
     found = [ann.candidates(table, query, where, count) for query in _between(queries, moments[1], weight)]
-    ids = np.unique(np.concatenate(found))
-    return _sorted(ids, mix(_exact(table, queries, ids), moments, weight), False)
+    return _checked(table, queries, np.unique(np.concatenate(found)), weight, moments)
+
+
+def _proposed(table: Any, queries: Floats, weight: float, chosen: Filter, wanted: int, near: Near) -> Ranked:
+    """Rank what the index proposes, and all rows that came after it."""
+    passing = near.index.passing(near.alive, near.scenes, chosen)
+    moments, directions = None, queries
+    if len(queries) == 2:
+        moments = _moments(near.index.sample(queries, passing, _SAMPLE))
+        directions = _between(queries, moments[1], weight)
+    count = max(_LEAST, _PROPOSED * wanted)
+    found = [near.index.candidates(query, passing, count) for query in directions]
+    ids = np.unique(np.concatenate([part for part, _ in found]))
+    ids, scores = _exact(table, queries, ids)
+    if near.fresh:
+        more, others = _scan(table, queries, f"({near.fresh})" + (f" AND {chosen.sql}" if chosen.sql else ""))
+        ids, scores = np.concatenate([ids, more]), np.concatenate([scores, others])
+    complete = found[0][1]
+    if complete and len(queries) == 2:
+        moments = _moments(scores)
+    return _sorted(ids, _mixed(scores, moments, weight), complete)
+
+
+def _checked(table: Any, queries: Floats, ids: NDArray[np.int64], weight: float, moments: NDArray[np.float64] | None) -> Ranked:
+    ids, scores = _exact(table, queries, ids)
+    return _sorted(ids, _mixed(scores, moments, weight), False)
+
+
+def _mixed(scores: Floats, moments: NDArray[np.float64] | None, weight: float) -> Floats:
+    """The scores (N, 1) of the one query, or the mixture of two (N, 2)."""
+    if moments is None:
+        return scores[:, 0]
+    return mix(scores, moments, weight)
 
 
 def _between(queries: Floats, deviations: NDArray[np.float64], weight: float) -> Floats:
@@ -105,11 +167,12 @@ def vectors(column: Any) -> Floats:
     return flat.reshape(-1, column.type.list_size)  # type: ignore[no-any-return]
 
 
-def _exact(table: Any, queries: Floats, ids: NDArray[np.int64]) -> Floats:
+def _exact(table: Any, queries: Floats, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
+    """Those of some row ids that the table holds, with their scores."""
     found = table.take_row_ids(ids.tolist()).select(["vector"]).with_row_id().to_arrow().combine_chunks()
-    values = vectors(found["vector"].combine_chunks()) if len(found) else np.zeros((0, queries.shape[1]), np.float32)
-    place = {row: at for at, row in enumerate(found["_rowid"].to_pylist())}
-    return (values @ queries.T)[[place[row] for row in ids.tolist()]]
+    if len(found) == 0:
+        return np.zeros(0, np.int64), np.zeros((0, len(queries)), np.float32)
+    return found["_rowid"].to_numpy().astype(np.int64), vectors(found["vector"].combine_chunks()) @ queries.T
 
 
 def _sample(table: Any, queries: Floats, where: str) -> Floats:

@@ -102,6 +102,11 @@ class Asked:
         return cls(sensor, None if bands is None else tuple(bands), time)
 
 
+def text(value: str) -> str:
+    """A string literal for a filter; quotes inside cannot end it."""
+    return "'" + value.replace("'", "''") + "'"
+
+
 def digest(*parts: object) -> bytes:
     """Sixteen bytes that stand for some values."""
     return hashlib.blake2b(json.dumps(parts, default=str).encode(), digest_size=16).digest()

@@ -8,6 +8,11 @@ row, which is one atomic commit. So no reader ever sees half a scene, or a scene
 A writer that is killed leaves commits that nobody sees. The next writer takes the newest version of the table of scenes
 for true (a scene is entered there after all its tiles), and deletes tiles of what is not there, unless it can go on with
 them. The order of commits is therefore: tiles, scenes, deletion of tiles that have been replaced, publication.
+
+A large archive on this machine has an index over its vectors in a folder beside the tables (`archive.nearest`). The state
+names it, so it changes with the same commit. Row ids are stable and never given twice: an index stays true of the rows that
+it holds, whatever is added, deleted or merged later. On object storage, where no file can be mapped, and in archives made
+before row ids were stable, the database's own index takes its place (`archive.ann`).
 """
 
 from __future__ import annotations
@@ -24,15 +29,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from geoglot.archive import ann
-from geoglot.archive.rows import SCENE_SCHEMA, tile_schema
+from geoglot.archive import ann, nearest_build
+from geoglot.archive.rows import SCENE_SCHEMA, text, tile_schema
 from geoglot.archive.tiling import Options
 from geoglot.core.errors import ArchiveError, LockedError, NotFoundError, ResourceError
 from geoglot.core.protocols import ModelSpec
 
-SCHEMA = 1
+SCHEMA = 2
 STATE = "state"
 KEPT = timedelta(hours=1)  # how long versions stay that a reader may still be looking at
+_STABLE = {"new_table_enable_stable_row_ids": "true"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,8 @@ class Generation:
     tiles: int = 0
     scenes: int = 0
     hidden: tuple[int, ...] = ()  # runs of scenes that are not complete
+    stable: bool = False  # whether row ids outlive the merging of files
+    nearest: str = ""  # the folder of the index over the vectors, empty for none
 
     @property
     def tables(self) -> tuple[str, str]:
@@ -117,6 +125,11 @@ class Store:
 
         with self.errors("Opening"):
             return lancedb.connect(self.path)
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the archive is on this machine, None on object storage."""
+        return Path(self.path) if is_local(self.path) else None
 
     def exists(self) -> bool:
         """Whether there is an archive here."""
@@ -209,9 +222,9 @@ class Writer:
             self._drop_orphans()
 
     def _create(self, number: int, model: ModelSpec, options: Options) -> Generation:
-        made = Generation(number, model, options)
+        made = Generation(number, model, options, stable=True)
         tiles, scenes = made.tables
-        one = self._db.create_table(tiles, schema=tile_schema(model.dim), mode="overwrite")
+        one = self._db.create_table(tiles, schema=tile_schema(model.dim), mode="overwrite", storage_options=_STABLE)
         two = self._db.create_table(scenes, schema=SCENE_SCHEMA, mode="overwrite")
         return replace(made, tiles=one.version, scenes=two.version)
 
@@ -254,7 +267,8 @@ class Writer:
 
     def publish(self, tables: Tables, hidden: Iterable[int]) -> None:
         """Let readers see the newest versions of a generation's tables, apart from the tiles of some runs."""
-        seen = replace(tables.generation, tiles=tables.tiles.version, scenes=tables.scenes.version, hidden=tuple(sorted(hidden)))
+        versions = {"tiles": tables.tiles.version, "scenes": tables.scenes.version}
+        seen = replace(tables.generation, **versions, hidden=tuple(sorted(hidden)), nearest=tables.nearest)
         if seen == tables.generation:
             return
         tables.generation = seen
@@ -262,9 +276,13 @@ class Writer:
         self._save(State(seen, self.state.next) if seen.number == live.number else State(live, seen))
 
     def tidy(self) -> None:
-        """Delete old versions of the state."""
+        """Delete old versions of the state, and indexes over vectors that no state names."""
         with self._store.errors("Writing to"):
             self._table.optimize(cleanup_older_than=KEPT)
+            if self._store.folder is not None:
+                coming = self.state.next
+                named = {self.state.live.nearest, coming.nearest if coming else ""}
+                nearest_build.clean(self._store.folder, named, KEPT)
 
 
 class Tables:
@@ -273,6 +291,7 @@ class Tables:
     def __init__(self, store: Store, tiles: Any, scenes: Any, generation: Generation) -> None:
         self._store = store
         self.tiles, self.scenes, self.generation = tiles, scenes, generation
+        self.nearest = generation.nearest
 
     @property
     def dirty(self) -> bool:
@@ -325,16 +344,14 @@ class Tables:
 
     def tidy(self) -> None:
         """Merge small files, bring the index over the vectors up to date (and make it, for a large table)."""
+        seen, folder = self.generation, self._store.folder
         with self._store.errors("Writing to"):
-            if self.tiles.count_rows() >= ann.EXACT_ROWS:
+            if (folder is None or not seen.stable) and self.tiles.count_rows() >= ann.EXACT_ROWS:
                 ann.build(self.tiles)
             self.tiles.optimize(cleanup_older_than=KEPT)
             self.scenes.optimize(cleanup_older_than=KEPT)
-
-
-def text(value: str) -> str:
-    """A string literal for a filter; quotes inside cannot end it."""
-    return "'" + value.replace("'", "''") + "'"
+            if folder is not None and seen.stable:
+                self.nearest = nearest_build.update(folder, self.tiles, seen.model.hash, seen.number, self.nearest)
 
 
 def _one(state: State) -> pa.Table:

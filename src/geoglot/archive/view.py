@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,13 +17,18 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 
 from geoglot.archive import filters, queries, ranking
+from geoglot.archive.filters import TYPES
 from geoglot.archive.hits import Hit
+from geoglot.archive.nearest import EDGES, Nearest
+from geoglot.archive.ranking import Near
 from geoglot.archive.store import Generation
-from geoglot.core.errors import NotFoundError
+from geoglot.core.errors import ArchiveError, NotFoundError
 from geoglot.geo.grid import Grid, Window
 
 MERGED = 0.25  # of the smaller tile: two hits of one scene that share more are one place
-_COLUMNS = "id scene href row col height width footprint crs transform time gsd sensor bands valid cloud".split()
+_MORE = 6  # rows that are fetched beyond those wanted, because some may be of one place
+_COLUMNS = "id scene run row col height width footprint transform valid cloud".split()
+_OF_SCENE = "href crs time gsd sensor bands".split()  # the same for all tiles of a scene: fetching them is half of a search
 
 
 @dataclass(frozen=True)
@@ -41,11 +48,32 @@ class View:
     generation: Generation
     tiles: Any
     scenes: Any
+    folder: Path | None = None  # of the archive, where it is on this machine
+
+    @cached_property
+    def _listed(self) -> Any:
+        return self.scenes.to_arrow().combine_chunks()
 
     @cached_property
     def records(self) -> dict[str, dict[str, Any]]:
         """The rows of the table of scenes by identifier."""
-        return {row["scene"]: row for row in self.scenes.to_arrow().to_pylist()}
+        return {row["scene"]: row for row in self._listed.to_pylist()}
+
+    @cached_property
+    def near(self) -> Near | None:
+        """What proposes rows of a large archive; None, and every row is compared, where there is none, or it is damaged."""
+        name, rows = self.generation.nearest, self.tiles.count_rows()
+        if not name or self.folder is None:
+            return None
+        try:
+            index = Nearest.open(self.folder / name, self.generation.model.hash)
+            return Near.of(index, self._listed, self.tiles)
+        except ArchiveError as error:
+            warnings.warn(
+                f"{error} Every one of {rows} rows is compared instead, which is slow; 'geoglot index' makes the index anew.",
+                stacklevel=2,
+            )
+            return None
 
     def __len__(self) -> int:
         hidden = filters.make(hidden=self.generation.hidden).sql
@@ -64,7 +92,7 @@ class View:
         """Rank and collect; with more candidates of the approximate index where too few of them pass the exact tests."""
         count = wanted.k + len(wanted.without)
         while True:
-            found = ranking.rank(self.tiles, vectors, weight, wanted.chosen.sql, count)
+            found = ranking.rank(self.tiles, vectors, weight, wanted.chosen, count, self.near)
             hits = self._collect(found, wanted)
             if len(hits) == wanted.k or found.complete:
                 return hits
@@ -74,36 +102,41 @@ class View:
         """Go down the ranked rows until enough of them pass the exact tests and lie apart."""
         hits: list[Hit] = []
         taken: dict[str, list[Window]] = {}
-        at, step = 0, max(64, 2 * wanted.k)
+        at, step = 0, wanted.k + _MORE
         while len(hits) < wanted.k and at < len(found.ids):
-            rows = self._rows(found.ids[at : at + step].tolist())
-            inside = wanted.chosen.meets([row["footprint"] for row in rows])
-            ranked = zip(rows, found.scores[at : at + step].tolist(), inside, strict=True)
-            for row, score, meets in sorted(ranked, key=lambda item: (-item[1], item[0]["id"])):
+            rows = self._rows(found.ids[at : at + step], found.scores[at : at + step])
+            inside = wanted.chosen.meets([row["footprint"] for row in rows]) & _pass(rows, wanted.chosen)
+            for row, meets in sorted(zip(rows, inside, strict=True), key=lambda item: (-item[0]["score"], item[0]["id"])):
                 window = row["row"], row["col"], row["height"], row["width"]
                 before = taken.setdefault(row["scene"], [])
                 near = wanted.merge and any(shared(window, other) > MERGED for other in before)
                 if not meets or near or row["id"] in wanted.without:
                     continue
                 before.append(window)
-                hits.append(self._hit(len(hits) + 1, score, row, window))
+                hits.append(self._hit(len(hits) + 1, row, window))
                 if len(hits) == wanted.k:
                     break
             at, step = at + step, min(2 * step, 8192)
         return hits
 
-    def _rows(self, ids: list[int]) -> list[dict[str, Any]]:
-        rows = self.tiles.take_row_ids(ids).select(_COLUMNS).with_row_id().to_arrow().to_pylist()
-        place = {row["_rowid"]: row for row in rows}
-        return [place[row] for row in ids]
+    def _rows(self, ids: NDArray[np.int64], scores: NDArray[np.float32]) -> list[dict[str, Any]]:
+        """Rows with what their scenes say, without those that readers do not see: a damaged index may propose such."""
+        rows = self.tiles.take_row_ids(ids.tolist()).select(_COLUMNS).with_row_id().to_arrow().to_pylist()
+        place = dict(zip(ids.tolist(), scores.tolist(), strict=True))
+        found = []
+        for row in rows:
+            record = self.records.get(row["scene"])
+            if record is not None and record["run"] == row["run"]:
+                found.append(row | {name: record[name] for name in _OF_SCENE} | {"score": place[row["_rowid"]]})
+        return found
 
-    def _hit(self, rank: int, score: float, row: dict[str, Any], window: Window) -> Hit:
+    def _hit(self, rank: int, row: dict[str, Any], window: Window) -> Hit:
         grid = None
         if row["crs"] is not None:
             grid = Grid(CRS.from_string(row["crs"]), Affine(*row["transform"]), window[2:])
         return Hit(
             rank=rank,
-            score=float(score),
+            score=row["score"],
             scene=row["scene"],
             time=None if row["time"] is None else row["time"].replace(tzinfo=UTC),
             gsd=row["gsd"],
@@ -118,6 +151,14 @@ class View:
             cloud=row["cloud"],
             record=self.records.get(row["scene"]),
         )
+
+
+def _pass(rows: list[dict[str, Any]], chosen: filters.Filter) -> filters.Mask:
+    """Which rows pass the conditions beside those on place, which the outlines decide."""
+    conditions = tuple(condition for condition in chosen.conditions if not set(condition.columns) <= set(EDGES))
+    names = {name for condition in conditions for name in condition.columns}
+    columns = {name: np.array([row[name] for row in rows], dtype=TYPES[name]) for name in names}
+    return filters.Filter(conditions).passes(columns, len(rows))
 
 
 def shared(one: Window, other: Window) -> float:
