@@ -31,6 +31,9 @@ def run(
         bool | None,
         typer.Option("--none/--no-none", help="Let tiles fit none of the labels; on where the model is calibrated for it."),
     ] = None,
+    transductive: Annotated[
+        bool, typer.Option("--transductive", help="Let all tiles teach each other, without labels; best with many tiles.")
+    ] = False,
     template: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="A sentence with {} for the class; may be repeated.")
     ] = None,
@@ -76,6 +79,7 @@ def run(
         per=_per(per),
         none=none,
         calibration=calibration,
+        transductive=transductive,
         tile=tile,
         gsd=gsd,
         overlap=overlap,

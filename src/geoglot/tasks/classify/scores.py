@@ -50,9 +50,12 @@ class Calibration:
         result: Floats = (cosines - self.ratio * reach).max(axis=1).astype(np.float32)
         return result
 
-    def scores(self, cosines: Floats, texts: Floats, none: bool) -> Floats:
-        """Scores (N, K), or (N, K + 1) with that of no label last; each row sums to one."""
-        shares = softmax(cosines / self.temperature)
+    def scores(self, cosines: Floats, texts: Floats, none: bool, shares: Floats | None = None) -> Floats:
+        """Scores (N, K), or (N, K + 1) with that of no label last; each row sums to one.
+
+        `shares` (N, K) of the labels, where something better than the softmax is known.
+        """
+        shares = softmax(cosines / self.temperature) if shares is None else shares
         if not none:
             return shares
         known = 1 / (1 + np.exp(-(self.slope * self.excess(cosines, texts) + self.bias)))[:, None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,13 @@ def run(sources: Sequence[Source], how: Run, score: Scorer, label: str) -> tuple
     if skipped and not done:
         raise RasterError(nothing(skipped))
     return [done[source.id] for source in sources if source.id in done], skipped
+
+
+def rescored(scenes: Sequence[SceneLabels], score: Scorer) -> list[SceneLabels]:
+    """Put scores in the place of vectors, worked out for all scenes at once."""
+    made = score(np.concatenate([scene.scores for scene in scenes]))
+    edges = np.cumsum([len(scene) for scene in scenes])[:-1]
+    return [replace(scene, scores=part) for scene, part in zip(scenes, np.split(made, edges), strict=True)]
 
 
 def _take(part: _Part, seen: Seen, score: Scorer, whole: bool) -> None:

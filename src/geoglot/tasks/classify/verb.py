@@ -16,6 +16,7 @@ from geoglot.core.errors import InputError
 from geoglot.core.progress import track
 from geoglot.core.protocols import TileEncoder
 from geoglot.nn import heads
+from geoglot.nn.transduce import gauss
 from geoglot.tasks.classify import few_shot as fitting
 from geoglot.tasks.classify import marks as marking
 from geoglot.tasks.classify import prompts, scores, stream
@@ -38,6 +39,7 @@ def classify(
     per: Per = "tile",
     none: bool | None = None,
     calibration: str | Path | None = None,
+    transductive: bool = False,
     tile: int | None = None,
     gsd: float | None = None,
     overlap: float | None = None,
@@ -59,13 +61,18 @@ def classify(
       other words for them); `save` writes that head;
     - or those of a `head` that was saved, which also says how to cut tiles where the options here do not.
 
+    With `transductive` all tiles of the run are answered together and teach each other (see `nn.transduce`): it takes the memory
+    of all their vectors, and an answer depends on what else is in the run.
+
     With `per="image"` there is one answer an image: an image up to four times the model's input is seen as a whole, of a larger
     one the vectors of its tiles are averaged. Broken scenes are told in the result and stop nothing.
 
     Raises `InputError` for labels, templates and marks that make no sense, before any pixel is read, `RasterError` when no scene
     can be read, and what `heads.load` raises.
     """
-    _check_request(labels, few_shot, head, save, none, per, batch)
+    _check_request(labels, few_shot, head, save, per, batch)
+    if (none or transductive) and labels is None:
+        raise InputError(f"{words.NONE!r} and transduction go with labels in words; for a head, mark a class of everything else.")
     classes = None if labels is None else words.read_labels(labels)
     if few_shot is None and none is False and classes is not None:
         _check_count(classes)
@@ -86,18 +93,23 @@ def classify(
         ruled, how = _by_head(head, encoder, how)
     else:
         assert classes is not None
-        ruled = _by_words(model, encoder, _Words(classes, templates, calibration), none)
-    found, skipped = stream.run(wanted, how, ruled.score, "classify")
+        ruled = _by_words(model, encoder, _Words(classes, templates, calibration), none, transductive)
+    if ruled.together:
+        found, skipped = stream.run(wanted, how, lambda vectors: vectors, "classify")
+        found = stream.rescored(found, ruled.score)
+    else:
+        found, skipped = stream.run(wanted, how, ruled.score, "classify")
     return Labels(tuple(found), ruled.names, encoder.spec.name, per, tuple(skipped), ruled.figures)
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """How vectors become scores, and of which classes."""
+    """How vectors become scores, of which classes, and whether all vectors are needed at once."""
 
     names: tuple[str, ...]
     score: stream.Scorer
     figures: dict[str, Any] | None = None
+    together: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,7 +121,7 @@ class _Words:
     calibration: str | Path | None
 
 
-def _check_request(labels: Any, few_shot: Any, head: Any, save: Any, none: bool | None, per: str, batch: int) -> None:
+def _check_request(labels: Any, few_shot: Any, head: Any, save: Any, per: str, batch: int) -> None:
     if per not in ("tile", "image"):
         raise InputError(f"Labels are given per 'tile' or per 'image', got {per!r}.")
     if batch < 1:
@@ -122,8 +134,6 @@ def _check_request(labels: Any, few_shot: Any, head: Any, save: Any, none: bool 
         raise InputError("There is a head to save only with --few-shot.")
     if save is not None and not Path(save).parent.is_dir():
         raise InputError(f"There is no folder {Path(save).parent} for the head: make it first.")
-    if none and (few_shot is not None or head is not None):
-        raise InputError(f"{words.NONE!r} goes with labels in words; for a head, mark examples of everything else as a class.")
 
 
 def _check_count(classes: words.Classes) -> None:
@@ -131,7 +141,7 @@ def _check_count(classes: words.Classes) -> None:
         raise InputError(f"There is nothing to tell {next(iter(classes))!r} from: name another class, or use --none.")
 
 
-def _by_words(model: Any, encoder: TileEncoder, said: _Words, none: bool | None) -> _Rule:
+def _by_words(model: Any, encoder: TileEncoder, said: _Words, none: bool | None, transductive: bool) -> _Rule:
     assert said.classes is not None
     chosen = scores.calibration(encoder.spec, said.calibration)
     with_none = scores.check_none(none, chosen, encoder.spec)
@@ -139,7 +149,12 @@ def _by_words(model: Any, encoder: TileEncoder, said: _Words, none: bool | None)
         _check_count(said.classes)
     known = prompts.encode(model, said.classes, said.templates)
     names = (*known.names, words.NONE) if with_none else known.names
-    return _Rule(names, lambda vectors: chosen.scores(known.cosines(vectors), known.vectors, with_none))
+
+    def score(vectors: prompts.Floats) -> prompts.Floats:
+        shares = gauss(vectors, known.vectors, chosen.temperature) if transductive else None
+        return chosen.scores(known.cosines(vectors), known.vectors, with_none, shares)
+
+    return _Rule(names, score, together=transductive)
 
 
 def _by_marks(
