@@ -1,4 +1,4 @@
-"""Intervals by resampling."""
+"""Intervals of figures: by resampling, and for shares of few samples."""
 
 from __future__ import annotations
 
@@ -51,3 +51,13 @@ def _draw(figure: Figure, count: int, draws: int, seed: int) -> NDArray[np.float
 def _middle(values: NDArray[np.float64], level: float) -> tuple[float, float]:
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
+    """Give the score interval of a share in [0, 1] of ``count`` independent samples (Wilson 1927).
+
+    It holds for few samples and near 0 and 1, where a bootstrap of all-right answers claims to be sure.
+    """
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * float(np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)))
+    return max(0.0, middle - half), min(1.0, middle + half)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoglot.core.errors import InputError
-from geoglot.metrics.bootstrap import interval
+from geoglot.metrics.bootstrap import wilson
 from geoglot.nn import folds
 from geoglot.nn.heads import Head
 from geoglot.tasks.classify.marks import Examples
@@ -61,6 +61,7 @@ def fit(given: Examples, words: Prompts, temperature: float, asked: FewShot) -> 
         "method": chosen,
         "n": {name: int((given.y == k).sum()) for k, name in enumerate(given.names)},
         "apart": {name: int(n) for name, n in zip(given.names, counts, strict=True)},
+        "groups": int(given.groups.max()) + 1,
         "folds": count,
     }
     if count:
@@ -73,14 +74,10 @@ def fit(given: Examples, words: Prompts, temperature: float, asked: FewShot) -> 
 
 
 def _accuracy(right: NDArray[np.bool_], groups: NDArray[np.int64]) -> dict[str, float]:
-    """Share of right answers in per cent with a 95 % interval, in which groups and not tiles are drawn."""
-
-    def figure(weight: NDArray[np.float64]) -> float:
-        each = weight[groups]
-        return float(100 * (each * right).sum() / max(each.sum(), 1e-9))
-
-    low, high = interval(figure, int(groups.max()) + 1)
-    return {"value": round(float(100 * right.mean()), 1), "low": round(low, 1), "high": round(high, 1)}
+    """Share of right answers in per cent with a 95 % interval, in which groups and not tiles count as samples."""
+    share = float(right.mean())
+    low, high = wilson(share, int(groups.max()) + 1)
+    return {name: round(100 * value, 1) for name, value in (("value", share), ("low", low), ("high", high))}
 
 
 def told(figures: dict[str, Any]) -> str:
@@ -92,5 +89,5 @@ def told(figures: dict[str, Any]) -> str:
     for name in ("accuracy", "by words alone", "commonest class"):
         value = figures[name]
         lines.append(f"{name}: {value['value']:.1f} % (95 % interval {value['low']:.1f} to {value['high']:.1f})")
-    lines[2] += f", {figures['folds']}-fold, {sum(figures['apart'].values())} groups of marks that lie apart"
+    lines[2] += f", {figures['folds']}-fold, {figures['groups']} groups of marks that lie apart"
     return "\n".join(lines)
