@@ -311,7 +311,7 @@ def beach(s: Sketch) -> None:
 def desert(s: Sketch) -> None:
     """Bare ground: desert or scrub, with a track."""
     fields.bare(s, bool(s.rng.random() < 0.6))
-    _hills(s, 0.12)
+    _hills(s, 0.07)
 
 
 def lakeside(s: Sketch) -> None:

@@ -56,7 +56,7 @@ def look(seed: int) -> Look:
     gain = (np.array([0.98, 0.97, 1.04, 1.0]) + cast) * math.exp(rng.normal() * 0.13)
     return Look(
         sun, float(rng.beta(1.3, 7) * 0.45), tuple(float(g) for g in gain), float(rng.uniform(1.0, 3.2)),  # type: ignore[arg-type]
-        float(rng.uniform(1.0, 1.5)), float(rng.uniform(0.4, 0.85)), float(rng.uniform(-0.12, 0.11)),
+        float(rng.uniform(1.0, 1.5)), float(rng.uniform(0.45, 1.0)), float(rng.uniform(-0.12, 0.11)),
     )  # fmt: skip
 
 
