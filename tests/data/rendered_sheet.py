@@ -25,8 +25,10 @@ NEAR = (  # kind of place, what its picture is centred on; 0.3 m
     ("harbour", "ship"), ("tankfarm", "storage tank"), ("houses", "house"), ("farmland", ""), ("forest", ""),
     ("works", "parking lot"), ("airfield", "airplane"), ("leisure", "tennis court"),
 )  # fmt: skip
-NEAR_REAL = ("harbor/harbor21", "storagetanks/storagetanks34", "denseresidential/denseresidential52",
-             "agricultural/agricultural30", "forest/forest15", "parkinglot/parkinglot21", "airplane/airplane41", "tenniscourt/tenniscourt12")  # fmt: skip
+NEAR_REAL = (
+    "harbor/harbor21", "storagetanks/storagetanks34", "denseresidential/denseresidential52", "agricultural/agricultural30",
+    "forest/forest15", "parkinglot/parkinglot21", "airplane/airplane41", "tenniscourt/tenniscourt12",
+)  # fmt: skip
 MIDDLE = (("airfield", 1.0), ("airfield", 1.0), ("airfield", 1.0), ("farmland", 5.0), ("lakes", 5.0), ("river", 5.0),
           ("country", 5.0), ("lakes", 5.0))  # fmt: skip
 FAR = ("country", "farmland", "woods", "houses", "desert", "desert", "orchards")
