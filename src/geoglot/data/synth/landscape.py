@@ -14,14 +14,14 @@ from geoglot.data.synth.world import Sketch, World
 from geoglot.geo.grid import Grid
 
 
-def _open_country(s: Sketch, trees: float = 1.0, size: float = 30000.0) -> None:
+def _open_country(s: Sketch, trees: float = 1.0, size: float = 50000.0) -> None:
     """Fields, woods, farms, and now and then a pond or a solar park wherever nothing else is; to be called last."""
     rng = s.rng
     area = (s.extent / 2000) ** 2
     if rng.random() < 0.12 * min(area, 2):
         x, y = _spot(s, 0.85)
         solar.park(s, x, y, float(rng.uniform(150, 420)), float(rng.uniform(110, 300)), float(rng.normal() * 0.15))
-    fields.farmland(s, size * float(np.exp(rng.normal() * 0.4)), hedges=float(rng.uniform(0.05, 0.5)))
+    fields.farmland(s, size * float(np.exp(rng.normal() * 0.7)), hedges=float(rng.uniform(0.05, 0.5)))
     for _ in range(int(rng.poisson(3 * trees * area))):
         woods.wood(s, *_spot(s, 1.0), float(rng.uniform(30, 160)))
     for _ in range(int(rng.poisson(5 * area))):
@@ -311,7 +311,7 @@ def beach(s: Sketch) -> None:
 def desert(s: Sketch) -> None:
     """Bare ground: desert or scrub, with a track."""
     fields.bare(s, bool(s.rng.random() < 0.6))
-    _hills(s, 0.12)
+    _hills(s, 0.07)
 
 
 def lakeside(s: Sketch) -> None:

@@ -35,9 +35,9 @@ class Material:
 
 
 MATERIALS = (
-    Material("soil", "bare", (150, 130, 108, 150), 0.11, 0.10),
+    Material("soil", "bare", (150, 130, 108, 150), 0.11, 0.06),
     Material("grass", "grass", (90, 101, 68, 165), 0.1, 0.10),
-    Material("crop", "crops", (84, 106, 66, 180), 0.08, 0.08),
+    Material("crop", "crops", (84, 106, 66, 180), 0.08, 0.07),
     Material("forest", "forest", (50, 66, 46, 140), 0.05, 0.14),
     Material("water", "water", (48, 68, 70, 14), 0.03, 0.05),
     Material("asphalt", "road", (104, 104, 101, 98), 0.035, 0.05),
@@ -48,14 +48,14 @@ MATERIALS = (
     Material("airplane", "airplane", (226, 227, 228, 200), 0.02, 0.0),
     Material("concrete", "paved", (163, 159, 151, 158), 0.03, 0.06),
     Material("runway", "runway", (112, 112, 109, 108), 0.032, 0.05),
-    Material("sand", "sand", (206, 188, 156, 198), 0.06, 0.06),
+    Material("sand", "sand", (206, 188, 156, 198), 0.06, 0.04),
     Material("pier", "pier", (158, 152, 142, 150), 0.06, 0.0),
     Material("vehicle", "vehicle", (150, 150, 150, 130), 0.0, 0.0),
     Material("tree", "forest", (48, 63, 42, 135), 0.26, 0.06),
     Material("garden", "grass", (98, 104, 74, 150), 0.14, 0.10),
     Material("marking", "paved", (225, 224, 218, 205), 0.02, 0.0),
     Material("yard", "paved", (136, 131, 122, 132), 0.06, 0.09),
-    Material("shrub", "bare", (132, 116, 88, 140), 0.18, 0.12),
+    Material("shrub", "bare", (132, 116, 88, 140), 0.18, 0.07),
     Material("runway_paint", "runway", (218, 217, 212, 200), 0.03, 0.0),
     Material("rail", "rail", (118, 106, 94, 108), 0.10, 0.05),
     Material("panel", "solar", (42, 52, 78, 40), 0.04, 0.02),

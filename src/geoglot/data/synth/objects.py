@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import overload
 
 import numpy as np
@@ -34,19 +35,46 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Objects(Sequence[Labelled]):
-    """Labelled things in a frame of `shape` pixels.
+    """Labelled things in a frame of `shape` pixels, found when they are first asked for.
 
-    names, corners (M, 2) and starts are those of the whole place; kept (N,): which of them are here; to_pixels: matrix
-    and shift from corners to pixels; boxes (N, 4): of the whole things, in pixels.
+    names, corners (M, 2), starts and upright (boxes, or None where they turn) are those of the whole place;
+    to_pixels: matrix and shift from corners to pixels; partly: with those whose middle lies outside.
     """
 
     names: tuple[str, ...]
     corners: NDArray[np.float64]
     starts: NDArray[np.int64]
-    kept: NDArray[np.int64]
+    upright: NDArray[np.float64] | None
     to_pixels: tuple[NDArray[np.float64], NDArray[np.float64]]
-    boxes: NDArray[np.float64]
     shape: tuple[int, int]
+    partly: bool
+
+    @cached_property
+    def _held(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Numbers of the things that are here, and their whole boxes in pixels."""
+        h, w = self.shape
+        turn, shift = self.to_pixels
+        if self.upright is None:
+            box = boxes_of(self.corners @ turn + shift, self.starts)
+        else:
+            sides = self.upright.reshape(-1, 2, 2) @ turn + shift
+            box = np.concatenate([sides.min(axis=1), sides.max(axis=1)], axis=1)
+        x, y = (box[:, 0] + box[:, 2]) / 2, (box[:, 1] + box[:, 3]) / 2
+        held = (x >= 0) & (x < w) & (y >= 0) & (y < h)
+        if self.partly:
+            held |= (box[:, 0] < w) & (box[:, 1] < h) & (box[:, 2] > 0) & (box[:, 3] > 0)
+        kept = np.flatnonzero(held)
+        return kept, box[kept]
+
+    @property
+    def kept(self) -> NDArray[np.int64]:
+        """Numbers, among those of the place, of the things that are here."""
+        return self._held[0]
+
+    @property
+    def boxes(self) -> NDArray[np.float64]:
+        """Upright box x0, y0, x1, y1 of each whole thing, pixels, (N, 4)."""
+        return self._held[1]
 
     def __len__(self) -> int:
         return len(self.kept)

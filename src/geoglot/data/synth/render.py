@@ -17,7 +17,7 @@ from rasterio.warp import transform as transform_coords
 from geoglot.core.errors import InputError
 from geoglot.data.synth import textures
 from geoglot.data.synth.legend import BANDS, MATERIAL, amplitude, cover_of
-from geoglot.data.synth.objects import Objects, boxes_of
+from geoglot.data.synth.objects import Objects
 from geoglot.data.synth.paint import MARGIN, Layers, Sun, paint
 from geoglot.data.synth.stack import Frame
 from geoglot.data.synth.truth import Rendered
@@ -56,7 +56,7 @@ def look(seed: int) -> Look:
     gain = (np.array([0.98, 0.97, 1.04, 1.0]) + cast) * math.exp(rng.normal() * 0.13)
     return Look(
         sun, float(rng.beta(1.3, 7) * 0.45), tuple(float(g) for g in gain), float(rng.uniform(1.0, 3.2)),  # type: ignore[arg-type]
-        float(rng.uniform(1.0, 1.5)), float(rng.uniform(0.4, 0.85)), float(rng.uniform(-0.12, 0.11)),
+        float(rng.uniform(1.0, 1.5)), float(rng.uniform(0.45, 1.0)), float(rng.uniform(-0.12, 0.11)),
     )  # fmt: skip
 
 
@@ -202,25 +202,16 @@ def picture(g: Ground, channels: list[int], style: Look, rng: np.random.Generato
 
 def objects(things: Packed, world: World, grid: Grid, partly: bool) -> Objects:
     """Return the things whose middle lies in the frame (or any part of them, if `partly`), in its pixels."""
-    h, w = grid.shape
-    points, boxes = things.corners, things.boxes
+    points = things.corners
     t = ~grid.transform
     turn, shift = np.array([[t.a, t.d], [t.b, t.e]]), np.array([t.c, t.f])
     if grid.crs == world.crs and not grid.rotated:
         shift = np.array(world.origin) @ turn + shift
-        sides = boxes.reshape(-1, 2, 2) @ turn + shift
-        box = np.concatenate([sides.min(axis=1), sides.max(axis=1)], axis=1)
-    else:
-        points = points + world.origin
-        if len(points):
-            points = np.stack(transform_coords(world.crs, grid.crs, points[:, 0], points[:, 1]), 1)
-        box = boxes_of(points @ turn + shift, things.starts)
-    x, y = (box[:, 0] + box[:, 2]) / 2, (box[:, 1] + box[:, 3]) / 2
-    held = (x >= 0) & (x < w) & (y >= 0) & (y < h)
-    if partly:
-        held |= (box[:, 0] < w) & (box[:, 1] < h) & (box[:, 2] > 0) & (box[:, 3] > 0)
-    kept = np.flatnonzero(held)
-    return Objects(things.labels, points, things.starts, kept, (turn, shift), box[kept], (h, w))
+        return Objects(things.labels, points, things.starts, things.boxes, (turn, shift), grid.shape, partly)
+    points = points + world.origin
+    if len(points):
+        points = np.stack(transform_coords(world.crs, grid.crs, points[:, 0], points[:, 1]), 1)
+    return Objects(things.labels, points, things.starts, None, (turn, shift), grid.shape, partly)
 
 
 def render(world: World, grid: Grid, bands: tuple[str, ...] = ("red", "green", "blue"), seed: int = 0,

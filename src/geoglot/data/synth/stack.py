@@ -98,7 +98,10 @@ def stacked(d: Drawing, which: NDArray[np.int64], frame: Frame, fine: int) -> St
             np.add(part, count, out=ids[rows, cols])
             known.append(tile.which)
             count += len(tile.which)
-    return Stack(ids, np.concatenate(known))
+    which = np.concatenate(known)
+    seen = np.zeros(len(which), bool)
+    seen[ids.ravel()] = True  # what shows; the rest costs time for nothing
+    return Stack((np.cumsum(seen) - 1).take(ids), which[seen])
 
 
 def _tile(d: Drawing, step: float, i: int, j: int) -> Stack:

@@ -314,8 +314,8 @@ class Sketch:
 
     def world(self, seed: int, kind: str, crs: CRS, origin: tuple[float, float]) -> World:
         """Close the sketch: sort the shapes into painting order and pack them."""
-        side = self.extent * 2
-        self.add(-1, np.array([(-side, -side), (side, -side), (side, side), (-side, side)]), "grass")
+        far = self.extent * 2
+        self.add(-1, np.array([(-far, -far), (far, -far), (far, far), (-far, far)]), "grass")
         rows = sorted(self._rows, key=lambda r: r.z)
         counts = [len(r.rings) for r in rows]
         corners = np.repeat([r.rings.shape[1] for r in rows], counts)

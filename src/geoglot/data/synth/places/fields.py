@@ -153,7 +153,9 @@ def pivots(s: Sketch, count: int) -> None:
 def bare(s: Sketch, desert: bool = False) -> None:
     """Cover the place with bare ground: soil, scrub and washes, or sand in dunes."""
     rng = s.rng
-    base = np.array((192, 164, 130, 190) if desert else (152, 132, 108, 152)) * np.exp(rng.normal(size=4) * 0.05)
+    sands = ((200, 166, 122, 190), (190, 138, 98, 190), (208, 186, 150, 200))
+    soils = ((164, 132, 96, 152), (152, 112, 78, 140), (166, 148, 116, 160))
+    base = np.array((sands if desert else soils)[int(rng.integers(3))]) * np.exp(rng.normal(size=4) * 0.03)
     dunes = s.rows(float(rng.uniform(0, math.pi)), float(rng.uniform(60, 160)), 0.05) if desert and rng.random() < 0.5 else 0
     s.add(0, rect(0, 0, s.extent * 1.5, s.extent * 1.5), "sand" if desert else "soil", base, stripe=dunes)
     for _ in range(int(rng.integers(15, 40))):

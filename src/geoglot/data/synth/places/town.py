@@ -217,7 +217,10 @@ def _block(s: Sketch, ring: Ring, dense: float, use: str) -> Quads | None:
         return None
     angle = math.atan2(*(ring[1] - ring[0])[::-1])
     if use in ("park", "sports", "church", "parking"):
-        park(s, ring, float(rng.uniform(60, 200)))
+        if use == "sports":
+            s.add(33, ring, "grass", plant="grass")
+        else:
+            park(s, ring, float(rng.uniform(60, 200)))
         a, b = float(np.hypot(*(ring[1] - ring[0]))), float(np.hypot(*(ring[2] - ring[1])))
         if use == "sports":
             sports.ground(s, float(across[0]), float(across[1]), a * 0.96, b * 0.96, angle)
