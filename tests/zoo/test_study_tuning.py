@@ -20,6 +20,11 @@ __all__ = ["common", "data"]
 SHORT = TrainConfig(steps=2, warmup=1, ema=0.0, precision="no", best="accuracy", validate_every=1)
 
 
+@pytest.fixture(autouse=True)
+def short_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study_tuning, "TEXTS", ["water", "a forest"])  # the tiny tower has places for few tokens
+
+
 def tiny(common: dict[str, object], **values: object) -> study_tuning.Recipe:
     lora = {"rank": 2, "alpha": 4.0, "targets": ("conv1", "conv3", "up", "down")}
     more = {"pictures": 8, "held": 4, "batch": 4, "context": 2, "inner": 4, "lora": lora, "train": SHORT}

@@ -26,6 +26,7 @@ from geoglot.metrics.accuracy import Accuracy
 from geoglot.models import record
 from geoglot.models.ready import Ready
 from geoglot.nn.heads import LinearHead, fit_linear
+from geoglot.train.config import TrainConfig
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -80,6 +81,13 @@ class StudyConfig(Config):
             )
             for one in compared
         ]
+
+
+class Taught(Config):
+    """What a trained part of a study hangs on, so that one of another model is not gone on with: hash of the frozen tower."""
+
+    of: str
+    train: TrainConfig
 
 
 @dataclass(frozen=True)

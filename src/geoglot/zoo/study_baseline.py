@@ -23,7 +23,7 @@ from geoglot.models.nano import Nano
 from geoglot.text.sentences import has_direction
 from geoglot.train.loop import Group, Split, TrainConfig, fit
 from geoglot.zoo import nano
-from geoglot.zoo._study import Floats, Speaker, StudyConfig, by_protocol, conduct, figure, standard
+from geoglot.zoo._study import Floats, Speaker, StudyConfig, Taught, by_protocol, conduct, figure, standard
 
 SETS = ("aid_rsicd", "ucm")
 PROTOCOLS = {"aid-captions": "aid_rsicd", "ucm-captions": "ucm", "aid-classes": "aid_rsicd", "ucm-classes": "ucm"}
@@ -112,14 +112,21 @@ def captions_of(items: Sequence[Sample]) -> tuple[list[str], list[tuple[int, ...
 
 
 def teach(
-    recipe: HeadsConfig, features: Floats, sentences: Tensor, captions: Sequence[tuple[int, ...]], folder: Path, seed: int
+    recipe: HeadsConfig,
+    of: str,
+    features: Floats,
+    sentences: Tensor,
+    captions: Sequence[tuple[int, ...]],
+    folder: Path,
+    seed: int,
 ) -> Heads:
-    """Train the two heads on standardised features (N, D) and sentence vectors by caption number."""
+    """Train the two heads on standardised features (N, D) of a tower (its hash) and sentence vectors by caption number."""
     torch.manual_seed(seed)
     heads = Heads(features.shape[1], sentences.shape[1], recipe.inner, recipe.dropout)
     stream = Captioned(torch.from_numpy(features), sentences, captions, recipe.batch, seed)
     train = recipe.train.model_copy(update={"seed": seed})
-    fit(heads, stream, contrast(recipe.loss), [Group(list(heads.parameters()), recipe.lr)], train, folder)
+    learn = [Group(list(heads.parameters()), recipe.lr)]
+    fit(heads, stream, contrast(recipe.loss), learn, train, folder, Taught(of=of, train=train))
     return heads.eval()
 
 
@@ -148,7 +155,7 @@ def study(recipe: Recipe, folder: Path) -> Report:
         seen = [recipe.vectors(tower, items) for items in (train, *asked.values())]
         x, *held = standard(*seen)
         place = folder / tower.spec.id.lower().replace(" ", "-")
-        heads = teach(recipe, x, sentences, captions, place, recipe.seed)
+        heads = teach(recipe, tower.spec.hash, x, sentences, captions, place, recipe.seed)
         entries.append((speaker(heads, words, tower.spec), {s: heads.vectors(part) for s, part in zip(SETS, held, strict=True)}))
     entries.append((model, {source: recipe.vectors(model, items) for source, items in asked.items()}))
     found: list[Figure] = []

@@ -22,7 +22,7 @@ from geoglot.nn.heads import fit_linear
 from geoglot.text.sentences import prompts
 from geoglot.train.loop import Group, Split, TrainConfig, fit
 from geoglot.zoo import nano
-from geoglot.zoo._study import STEPS, Floats, Ints, conduct, numbered, unit
+from geoglot.zoo._study import STEPS, Floats, Ints, Taught, conduct, numbered, unit
 from geoglot.zoo.study_baseline import Heads, HeadsConfig, captions_of, speaker, teach
 
 ASKED = {"ucm": "UC Merced", "harvey": "Harvey"}
@@ -54,7 +54,7 @@ class Named(nn.Module):
         return logits
 
 
-def by_number(recipe: Recipe, features: Floats, y: Ints, classes: int, words: int, folder: Path, seed: int) -> Heads:
+def by_number(recipe: Recipe, of: str, features: Floats, y: Ints, classes: int, words: int, folder: Path, seed: int) -> Heads:
     """Train the image side by cross-entropy, with the draws and the steps of the contrastive arms."""
     torch.manual_seed(seed)
     module = Named(features.shape[1], words, recipe, classes)
@@ -73,7 +73,8 @@ def by_number(recipe: Recipe, features: Floats, y: Ints, classes: int, words: in
         return F.cross_entropy(outputs[0], given[1]), {}
 
     learn = [p for p in module.parameters() if p.requires_grad]
-    fit(module, batch, Split(embed, compare), [Group(learn, recipe.lr)], recipe.train.model_copy(update={"seed": seed}), folder)
+    train = recipe.train.model_copy(update={"seed": seed})
+    fit(module, batch, Split(embed, compare), [Group(learn, recipe.lr)], train, folder, Taught(of=of, train=train))
     return module.heads.eval()
 
 
@@ -120,10 +121,10 @@ def arms(recipe: Recipe, tower: Any, items: Sequence[Sample], folder: Path) -> t
     for arm, (texts, rows) in spoken.items():
         sentences = nano.sentence_vectors(words, texts)
         places = [(seed, folder / f"{arm.replace(' ', '-')}-{seed}") for seed in range(recipe.seeds)]
-        found[arm] = [teach(recipe, x, sentences, rows, place, recipe.seed + seed) for seed, place in places]
+        found[arm] = [teach(recipe, tower.spec.hash, x, sentences, rows, place, recipe.seed + seed) for seed, place in places]
     width = words.config.text.dim
     found["class numbers"] = [
-        by_number(recipe, x, y, len(names), width, folder / f"class-numbers-{seed}", recipe.seed + seed)
+        by_number(recipe, tower.spec.hash, x, y, len(names), width, folder / f"class-numbers-{seed}", recipe.seed + seed)
         for seed in range(recipe.seeds)
     ]
     return found, words, scale

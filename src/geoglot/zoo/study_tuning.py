@@ -33,12 +33,11 @@ from geoglot.nn.batch import ImageBatch
 from geoglot.train import checkpoint
 from geoglot.train.loop import Group, Split, TrainConfig, fit
 from geoglot.train.optimise import put
-from geoglot.zoo._study import Ints, StudyConfig, conduct, numbered, right
+from geoglot.zoo._study import Ints, StudyConfig, Taught, conduct, numbered, right
 
 METHODS = ("words", "prompt", "adapter", "lora", "full")
 CLASSES = sorted(CARD.classes)
-PHRASES = [CARD.classes[name][0] for name in CLASSES]
-TEMPLATE = "a satellite photo of {}."
+TEXTS = [f"a satellite photo of {CARD.classes[name][0]}." for name in CLASSES]
 STAGES = 2  # of the image tower that low-rank updates leave alone
 
 
@@ -61,7 +60,7 @@ class Recipe(StudyConfig):
     pictures: int = Field(default=400, ge=2)
     held: int = Field(default=200, ge=2)
     batch: int = Field(default=32, ge=2)
-    context: int = Field(default=8, ge=1)
+    context: int = Field(default=8, ge=1, le=32)
     inner: int = Field(default=96, ge=1)
     rate: Rate = Rate()
     lora: LoraConfig = LoraConfig(rank=8, alpha=16.0, targets=("conv1", "conv3", "up", "down"))
@@ -76,13 +75,12 @@ class Tuned(nn.Module):
     def __init__(self, base: Nano, method: str, recipe: Recipe) -> None:
         super().__init__()
         self.base, self.method = base.requires_grad_(method == "full"), method
-        ids, mask = base.tokens([TEMPLATE.format(phrase) for phrase in PHRASES])
+        ids, mask = base.tokens(TEXTS)
         self.register_buffer("ids", ids, persistent=False)
         self.register_buffer("mask", mask, persistent=False)
         dim, words = base.config.head.dim, base.config.text.dim
         if method == "prompt":
-            room = base.config.text.positions - ids.shape[1]
-            self.context = nn.Parameter(0.02 * torch.randn(min(recipe.context, room), words))
+            self.context = nn.Parameter(0.02 * torch.randn(recipe.context, words))
         if method == "adapter":
             self.down, self.up = nn.Linear(dim, recipe.inner), nn.Linear(recipe.inner, dim)
             nn.init.zeros_(self.up.weight)
@@ -178,7 +176,7 @@ def learn(values: Mapping[str, Any], method: str, folder: str, threads: int) -> 
     torch.set_num_threads(threads)
     recipe = Recipe.build(values)
     torch.manual_seed(recipe.seed)
-    base = restore(files.native(recipe.model))[0]
+    base, spec = restore(files.native(recipe.model))
     module = Tuned(base, method, recipe)
     parts = {
         "train": spread(recipe.samples("harvey", "train"), recipe.pictures),
@@ -200,7 +198,8 @@ def learn(values: Mapping[str, Any], method: str, folder: str, threads: int) -> 
 
         rate = float(getattr(recipe.rate, method))
         stream = Views(x, torch.from_numpy(taught[1]), recipe.batch, recipe.seed)
-        fit(module, stream, Split(embed, compare), [Group(learnt, rate)], recipe.train, Path(folder), None, validate)
+        made = Taught(of=spec.hash, train=recipe.train)
+        fit(module, stream, Split(embed, compare), [Group(learnt, rate)], recipe.train, Path(folder), made, validate)
         spent = time.monotonic() - started - spent
         best = checkpoint.load(Path(folder) / "best.pt")
         put(module, best["model"])
