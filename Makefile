@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 OUT ?= geoglot-demo
+DATA ?= ../shared/data
+STUDIES := baseline resolution shift language pretraining shots tuning robustness
 
-.PHONY: demo test slow lint format bench docs clean
+.PHONY: demo test slow lint format bench studies docs clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/runtime
@@ -29,6 +31,17 @@ format: $(VENV)/lint
 
 bench: $(VENV)/test
 	for script in $(filter-out benchmarks/common.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
+
+# The surveys' experiments, anew on the embedded model: pictures and figures of docs/studies.md. About 20 minutes on two cores.
+studies: $(VENV)/test
+	mkdir -p runs/studies docs/images/studies docs/runs/studies
+	for name in $(STUDIES); do \
+	  rm -rf runs/studies/$$name && \
+	  $(BIN)/geoglot recipe study-$$name --set root=$(DATA) --set cache=runs/cache > runs/studies/$$name.toml && \
+	  $(BIN)/geoglot train runs/studies/$$name.toml --out runs/studies/$$name && \
+	  cp runs/studies/$$name/report.png docs/images/studies/$$name.png && \
+	  cp runs/studies/$$name/report.json docs/runs/studies/$$name.json || exit 1; \
+	done
 
 docs: $(VENV)/docs
 	$(BIN)/mkdocs build --strict

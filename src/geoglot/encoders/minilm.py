@@ -60,7 +60,11 @@ class MiniLM(nn.Module):
 
     def sentence(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Give the unit mean of the token vectors (B, D) for ids (B, T) and a mask of the real ones (B, T)."""
-        x = self.norm(self.words(ids) + self.places.weight[: ids.shape[1]])
+        return self.pooled(self.words(ids), mask)
+
+    def pooled(self, words: Tensor, mask: Tensor) -> Tensor:
+        """As `sentence`, from word vectors (B, T, D), which need not be those of the table."""
+        x = self.norm(words + self.places.weight[: words.shape[1]])
         for layer in self.layers:
             x = layer(x, mask)
         weight = mask[..., None].to(x.dtype)
