@@ -72,17 +72,17 @@ class Nano(nn.Module):
         known = torch.zeros(distinct.shape, dtype=torch.bool, device=ids.device)
         known[back] = mask
         order = known.sum(1).argsort()
-        parts = [(part, int(known[part].sum(1).max())) for part in order.split(rows)]
+        parts = [(part, int(known[part].sum(1).max())) for part in torch.split(order, rows)]
         found = torch.cat([self.text(distinct[part, :longest], known[part, :longest]).float() for part, longest in parts])
         return found[order.argsort()][back]
 
-    def forward(self, batch: ImageBatch, ids: Tensor, mask: Tensor, *names: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, batch: ImageBatch, ids: Tensor, mask: Tensor, names: Tensor, real: Tensor) -> tuple[Tensor, ...]:
         """Give unit vectors of images and of texts (both (B, D)), cosines (B, K) of images with K ``names``, and the scale.
 
-        Texts and names are token ids and masks.
+        Texts are token ids and masks (B, T), names likewise ``names`` and ``real`` (K, T).
         """
         image = self.features(batch).pooled
-        cosines = image @ self.texts(*names).T
+        cosines = image @ self.texts(names, real).T
         return image, self.texts(ids, mask), cosines, self.scale.clamp(max=math.log(100.0)).exp()
 
     def spec(self, digest: str, licence: str, name: str = "nano", version: str = "1") -> ModelSpec:
