@@ -14,9 +14,10 @@ pytest.importorskip("accelerate", reason="training needs the extra [train]")
 
 from geoglot.core.config import dump_toml, load_toml
 from geoglot.core.errors import ModelError
-from geoglot.data.augment import AugmentConfig
+from geoglot.data.augment import AugmentConfig, plain
 from geoglot.data.build.mixture import Material
 from geoglot.models.nano import save
+from geoglot.train import batches
 from geoglot.train.loop import Split, TrainConfig, fit
 from geoglot.zoo import nano
 
@@ -40,7 +41,8 @@ def material(count: int = 8, source: str = "ucm") -> Material:
 
 def stream(recipe: nano.Recipe = RECIPE) -> nano.Stream:
     part = material()
-    return nano.Stream(part, nano.chances(part, recipe), recipe.kinds, torch.randn(4, 16), recipe)
+    classes = nano.Classes.build(part)
+    return nano.Stream(part, nano.chances(part, recipe), classes, classes.groups(1), tiny_nano().tokens, recipe)
 
 
 def test_recipe_survives_toml(tmp_path: Path) -> None:
@@ -52,12 +54,51 @@ def test_recipe_survives_toml(tmp_path: Path) -> None:
 
 def test_batches_are_by_number() -> None:
     source = stream()
-    (views, vectors, numbers), again, other = source.batch(3), source.batch(3), source.batch(4)
-    assert torch.equal(views.pixels, again[0].pixels)
-    assert torch.equal(numbers, again[2])
-    assert not torch.equal(views.pixels, other[0].pixels)
-    assert torch.equal(vectors, source.vectors[numbers])
-    assert views.pixels.shape == (6, 3, 32, 32)
+    batch, again, other = source.batch(3), source.batch(3), source.batch(4)
+    assert torch.equal(batch.images.pixels, again.images.pixels)
+    assert torch.equal(batch.same, again.same)
+    assert not torch.equal(batch.images.pixels, other.images.pixels)
+    assert torch.equal(batch.ids, source.tokens([source.material.texts[i] for i in batch.same])[0])
+    assert batch.images.pixels.shape == (6, 3, 32, 32)
+    assert batches.count(batch) == 6
+
+
+def test_classes_are_told_apart_within_their_source() -> None:
+    batch = stream().batch(0)
+    assert batch.choices.shape == (6, len(batch.prompts))
+    assert batch.choices[torch.arange(6), batch.label].all()
+    assert batch.choices.all()  # all classes are UC Merced's here
+    words = [batch.prompts[i] for i in batch.label]
+    assert all("harbor" in text or "harbour" in text or "forest" in text for text in words)
+    assert (nano.Classes.build(material(source="dubai")).of == -1).all()
+
+
+def test_naming_the_class_adds_to_the_loss() -> None:
+    model, batch = tiny_nano(), stream().batch(0)
+    outputs = nano.embedding(model)(model, batch)
+    plain, _ = nano.compare(RECIPE, outputs, batch)
+    named, report = nano.compare(RECIPE.model_copy(update={"named": 1.0}), outputs, batch)
+    logits = outputs[3] * outputs[2]
+    assert torch.allclose(named - plain, torch.nn.functional.cross_entropy(logits, batch.label), atol=1e-5)
+    assert 0 <= report["named"] <= 1
+
+
+def test_hard_batches_come_from_few_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nano, "GROUP", 1)
+    recipe = RECIPE.model_copy(update={"grouped": 1.0})
+    for index in range(4):
+        assert len(set(stream(recipe).batch(index).label.tolist())) == 1
+
+
+def test_a_new_head_is_standardised() -> None:
+    model = tiny_nano()
+    nano.renew_head(model, material(), 0)
+    batch = plain(torch.from_numpy(material().pixels), model.config.size)
+    with torch.no_grad():
+        found = (model.image(batch.pixels, batch.valid) - model.head.centre) / model.head.spread
+    lively = model.head.spread.flatten() > 1e-3
+    assert found.mean((0, 2, 3))[lively].abs().max() < 1e-3
+    assert (found.std((0, 2, 3))[lively] - 1).abs().max() < 1e-3
 
 
 def test_overlap_is_dropped_with_all_windows() -> None:
@@ -86,7 +127,7 @@ def test_a_few_steps_train_only_what_should_be(tmp_path: Path) -> None:
     fit(
         model,
         stream().batch,
-        Split(nano.embed, lambda o, b: nano.compare(RECIPE, o, b)),
+        Split(nano.embedding(model), lambda o, b: nano.compare(RECIPE, o, b)),
         groups,
         RECIPE.train,
         tmp_path,
@@ -104,10 +145,15 @@ def test_a_few_steps_train_only_what_should_be(tmp_path: Path) -> None:
 def test_go_on_from_takes_the_trained_parts(tmp_path: Path) -> None:
     old, new = tiny_nano(1), tiny_nano(2)
     save(old, tmp_path / "old.safetensors", "none")
-    words = new.text.words.weight.clone()
     nano.go_on_from(new, tmp_path / "old.safetensors")
     assert torch.equal(new.head.gate.weight, old.head.gate.weight)
-    assert torch.equal(new.text.words.weight, words)
+    assert torch.equal(new.text.norm.weight, old.text.norm.weight)
+    other = tiny_nano(3)
+    other.tokenizer_json += " "
+    words = other.text.words.weight.clone()
+    nano.go_on_from(other, tmp_path / "old.safetensors")
+    assert torch.equal(other.head.gate.weight, old.head.gate.weight)
+    assert torch.equal(other.text.words.weight, words)
     (tmp_path / "odd.safetensors").write_bytes((tmp_path / "old.safetensors").read_bytes())
     with pytest.raises(ModelError, match="another build"):
         nano.go_on_from(_without_gate(new), tmp_path / "old.safetensors")
@@ -116,3 +162,20 @@ def test_go_on_from_takes_the_trained_parts(tmp_path: Path) -> None:
 def _without_gate(model: nano.Nano) -> nano.Nano:
     del model.head.gate
     return model
+
+
+def test_the_text_tower_is_tuned_on_request() -> None:
+    model = tiny_nano().requires_grad_(True)
+    nano.groups(model, RECIPE.model_copy(update={"text_lr": 1e-5}))
+    assert model.text.words.weight.requires_grad
+    nano.groups(model, RECIPE)
+    assert not model.text.words.weight.requires_grad
+
+
+def test_texts_do_not_depend_on_their_neighbours() -> None:
+    model = tiny_nano().eval()
+    texts = ["boat", "a forest by the water", "boat", "field"]
+    with torch.no_grad():
+        together = model.texts(*model.tokens(texts), rows=2)
+        alone = torch.cat([model.text(*model.tokens([text])) for text in texts])
+    assert torch.allclose(together, alone, atol=1e-6)

@@ -63,11 +63,27 @@ class Nano(nn.Module):
         device = self.scale.device
         return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)
 
-    def forward(self, batch: ImageBatch, sentences: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Give unit vectors of images and of texts (from their sentence vectors, (B, D)), and the logit scale."""
+    def texts(self, ids: Tensor, mask: Tensor, rows: int = 48) -> Tensor:
+        """Give the unit vectors (B, D) of token ids and mask (B, T).
+
+        Each distinct text is encoded once, beside others of like length, so that little is computed for padding.
+        """
+        distinct, back = torch.unique(ids, dim=0, return_inverse=True)
+        known = torch.zeros(distinct.shape, dtype=torch.bool, device=ids.device)
+        known[back] = mask
+        order = known.sum(1).argsort()
+        parts = [(part, int(known[part].sum(1).max())) for part in torch.split(order, rows)]
+        found = torch.cat([self.text(distinct[part, :longest], known[part, :longest]).float() for part, longest in parts])
+        return found[order.argsort()][back]
+
+    def forward(self, batch: ImageBatch, ids: Tensor, mask: Tensor, names: Tensor, real: Tensor) -> tuple[Tensor, ...]:
+        """Give unit vectors of images and of texts (both (B, D)), cosines (B, K) of images with K ``names``, and the scale.
+
+        Texts are token ids and masks (B, T), names likewise ``names`` and ``real`` (K, T).
+        """
         image = self.features(batch).pooled
-        text = nn.functional.normalize(self.text.map(sentences).float(), dim=-1)
-        return image, text, self.scale.clamp(max=math.log(100.0)).exp()
+        cosines = image @ self.texts(names, real).T
+        return image, self.texts(ids, mask), cosines, self.scale.clamp(max=math.log(100.0)).exp()
 
     def spec(self, digest: str, licence: str, name: str = "nano", version: str = "1") -> ModelSpec:
         """Say what the model is."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from geoglot.core.config import Config
 from geoglot.core.errors import ModelError
 from geoglot.core.parts import find
-from geoglot.data.augment import AugmentConfig, augment
+from geoglot.data.augment import AugmentConfig, augment, plain
 from geoglot.data.build import clouds, duplicates, mixture
 from geoglot.data.build.mixture import Material
 from geoglot.encoders import minilm, resnet_v2
@@ -24,7 +24,7 @@ from geoglot.losses.infonce import InfoNCEConfig, hits, infonce
 from geoglot.models import weights
 from geoglot.models.nano import Nano, NanoConfig, restore, save
 from geoglot.nn.batch import ImageBatch
-from geoglot.nn.cells import channels_last
+from geoglot.nn.cells import CellHead, channels_last
 from geoglot.text import sentences, wordpiece
 from geoglot.text.words import WORDS
 from geoglot.train.distribute import is_main, main_first
@@ -34,27 +34,34 @@ LICENCE = "towers Apache-2.0; some of the training data is for research use: see
 TEACHES = ("aid_rsicd", "ucm", "vhr10", "airport_obb", "ships", "dubai", "epfl_roads", "neon_trees")
 MEASURES = ("aid_rsicd", "ucm")
 CACHE_SIDE = 160
+GROUP = 8  # scene classes in a batch of hard negatives
 COUNTLESS = ("BareLand", "Farmland", "Forest", "Industrial", "Parking", "StorageTanks")
 
 
 class Recipe(Config):
     """Everything that decides a run.
 
-    ``start`` is a native file to go on from: its image side and text map (none: the published tower and a new head).
+    ``start`` is a native file to go on from: its towers, and its head unless ``new_head`` (none: the published towers).
     ``weights`` says how often a picture of a source is drawn beside one of AID, ``kinds`` how often a kind of sentence
     where a picture has several; ``scenes`` is the number of rendered places, ``clouds`` that of
-    cloudy copies, that are taught beside the real pictures.
+    cloudy copies, that are taught beside the real pictures. ``grouped`` is the share of batches whose pictures come from
+    eight scene classes only, so that most of their negatives are hard. With ``text_lr`` above zero the whole text tower is
+    tuned. ``named`` is the weight of naming the scene class among those of its source, beside the contrast of sentences.
     """
 
     recipe: Literal["nano"] = "nano"
     root: str = "../shared/data"
     cache: str = "runs/cache"
     start: str | None = None
+    new_head: bool = True
     frozen_stages: int = 2
     batch: int = 192
     tower_lr: float = 2e-4
     head_lr: float = 1e-3
     map_lr: float = 2e-4
+    text_lr: float = 0.0
+    named: float = 0.0
+    grouped: float = 0.0
     vocabulary: int = 16000
     scenes: int = 0
     clouds: int = 0
@@ -68,28 +75,84 @@ class Recipe(Config):
 
 
 @dataclass(frozen=True)
+class Classes:
+    """The scene classes of all sources: ``phrases`` and ``source`` (K,) of each; ``of`` (N,) is each picture's, or -1."""
+
+    phrases: tuple[str, ...]
+    source: tuple[str, ...]
+    of: NDArray[np.int64]
+
+    @classmethod
+    def build(cls, material: Material) -> Classes:
+        """Read the classes off the cards of the sources."""
+        rows = [
+            (source, name, phrases[0])
+            for source in sorted(set(material.source) & set(TEACHES))
+            for name, phrases in sorted(find("data.sources", source).CARD.classes.items())
+        ]
+        index = {row[:2]: i for i, row in enumerate(rows)}
+        of = [index.get(key, -1) for key in zip(material.source, material.label, strict=True)]
+        return cls(tuple(row[2] for row in rows), tuple(row[0] for row in rows), np.array(of, dtype=np.int64))
+
+    def choices(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say which classes (B, K) pictures are to be told apart by: those of the picture's source."""
+        own = np.array([self.source[i] if i >= 0 else "" for i in self.of[rows]])
+        found: NDArray[np.bool_] = own[:, None] == np.array(self.source)[None, :]
+        return found
+
+    def groups(self, least: int = 48) -> list[NDArray[np.int64]]:
+        """Give the pictures (row numbers) of each class that has at least ``least`` of them."""
+        rows = [np.flatnonzero(self.of == i) for i in range(len(self.phrases))]
+        return [found for found in rows if len(found) >= least]
+
+
+class Views(NamedTuple):
+    """A batch: token ids and mask (B, T) of the sentences, ``same`` (B,) their numbers, ``label`` (B,) the class or -1,
+    ``choices`` (B, K) the classes that it is one of, and ``prompts`` (K,), which say the classes."""
+
+    images: ImageBatch
+    ids: Tensor
+    mask: Tensor
+    same: Tensor
+    label: Tensor
+    choices: Tensor
+    prompts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Stream:
     """Batches by number: pictures drawn by source, a kind of sentence, a sentence, and a view of the picture."""
 
     material: Material
     chance: NDArray[np.float64]
-    kinds: Mapping[str, float]
-    vectors: Tensor
+    classes: Classes
+    groups: Sequence[NDArray[np.int64]]
+    tokens: Callable[[list[str]], tuple[Tensor, Tensor]]
     recipe: Recipe
 
-    def batch(self, index: int) -> tuple[ImageBatch, Tensor, Tensor]:
-        """Give views, sentence vectors (B, D) and sentence numbers (B,); the same index gives the same batch."""
+    def batch(self, index: int) -> Views:
+        """Give views and sentences; the same index gives the same batch."""
         seed = self.recipe.train.seed * 1_000_003 + index
         rng = np.random.default_rng(seed)
-        rows = rng.choice(len(self.chance), self.recipe.batch, p=self.chance)
-        texts = torch.tensor([self._text(self.material.by_kind[i], rng) for i in rows])
+        rows = self._rows(rng)
+        texts = [self._text(self.material.by_kind[i], rng) for i in rows]
         pixels = torch.from_numpy(self.material.pixels[np.sort(rows)][np.argsort(np.argsort(rows, kind="stable"))])
-        views = augment(pixels, self.recipe.augment, torch.Generator().manual_seed(seed))
-        return views, self.vectors[texts], texts
+        images = augment(pixels, self.recipe.augment, torch.Generator().manual_seed(seed))
+        ids, mask = self.tokens([self.material.texts[i] for i in texts])
+        prompts = tuple(sentences.PROMPTS[rng.integers(len(sentences.PROMPTS))].format(name) for name in self.classes.phrases)
+        label, choices = torch.from_numpy(self.classes.of[rows]), torch.from_numpy(self.classes.choices(rows))
+        return Views(images, ids, mask, torch.tensor(texts), label, choices, prompts)
+
+    def _rows(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        if len(self.groups) < GROUP or rng.random() >= self.recipe.grouped:
+            return rng.choice(len(self.chance), self.recipe.batch, p=self.chance)
+        few = rng.choice(len(self.groups), GROUP, replace=False)
+        near = np.concatenate([self.groups[i] for i in few])
+        return rng.choice(near, self.recipe.batch, p=self.chance[near] / self.chance[near].sum())
 
     def _text(self, by_kind: Mapping[str, tuple[int, ...]], rng: np.random.Generator) -> int:
         names = list(by_kind)
-        share = np.array([self.kinds.get(name, 1.0) for name in names])
+        share = np.array([self.recipe.kinds.get(name, 1.0) for name in names])
         choices = by_kind[names[rng.choice(len(names), p=share / share.sum())]]
         return choices[rng.integers(len(choices))]
 
@@ -136,12 +199,23 @@ def published(recipe: Recipe, texts: Sequence[str]) -> Nano:
 
 
 def go_on_from(model: Nano, path: Path) -> None:
-    """Load what an earlier run trained: the image side, the text map and the scale. The vocabulary may differ."""
-    state = restore(path)[0].state_dict()
-    trained = {k: v for k, v in state.items() if not k.startswith("text.") or k.startswith("text.map.")}
+    """Load what an earlier run trained: all of it, or where the vocabulary differs all but the text tower below its map."""
+    earlier = restore(path)[0]
+    state, same = earlier.state_dict(), earlier.tokenizer_json == model.tokenizer_json
+    trained = {k: v for k, v in state.items() if same or not k.startswith("text.") or k.startswith("text.map.")}
     missing, unexpected = model.load_state_dict(trained, strict=False)
     if unexpected or any(not name.startswith("text.") for name in missing):
         raise ModelError(f"{path} is a model of another build: start from one of the same sizes")
+
+
+@torch.no_grad()
+def renew_head(model: Nano, material: Material, seed: int) -> None:
+    """Give the model an untrained head, standardised for the tower as it is on 192 pictures."""
+    torch.manual_seed(seed)
+    model.head = CellHead(model.image.dim, model.config.head)
+    rows = np.sort(np.random.default_rng(seed).choice(len(material), min(192, len(material)), replace=False))
+    batch = plain(torch.from_numpy(np.ascontiguousarray(material.pixels[rows])), model.config.size)
+    model.head.standardise(model.image(batch.pixels, batch.valid))
 
 
 def _rounded(value: Tensor) -> Tensor:
@@ -151,15 +225,10 @@ def _rounded(value: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def sentence_vectors(model: Nano, texts: Sequence[str], batch: int = 256) -> Tensor:
-    """Give the frozen text tower's vectors (N, D) of all sentences, the shortest first for speed."""
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    out = torch.zeros(len(texts), model.config.text.dim)
+def text_vectors(model: Nano, texts: Sequence[str], batch: int = 256) -> Tensor:
+    """Give the unit vectors (N, D) of sentences."""
     model.text.eval()
-    for start in range(0, len(order), batch):
-        part = order[start : start + batch]
-        out[part] = model.text.sentence(*model.tokens([texts[i] for i in part]))
-    return out
+    return torch.cat([model.texts(*model.tokens(list(texts[i : i + batch]))) for i in range(0, len(texts), batch)])
 
 
 def measure(model: Nano, materials: Mapping[str, Material]) -> dict[str, float]:
@@ -168,8 +237,7 @@ def measure(model: Nano, materials: Mapping[str, Material]) -> dict[str, float]:
 
     @torch.inference_mode()
     def embed(texts: Sequence[str]) -> NDArray[np.float32]:
-        vectors = sentence_vectors(model, texts)
-        return nn.functional.normalize(model.text.map(vectors), dim=-1).numpy()
+        return text_vectors(model, texts).numpy()
 
     def look(batch: ImageBatch) -> Tensor:
         with torch.autocast(batch.pixels.device.type, torch.bfloat16):
@@ -184,21 +252,27 @@ def measure(model: Nano, materials: Mapping[str, Material]) -> dict[str, float]:
     return report
 
 
-def embed(model: nn.Module, batch: tuple[ImageBatch, Tensor, Tensor]) -> tuple[Tensor, ...]:
-    """Give unit vectors of pictures and of sentences, and the logit scale."""
-    views, vectors, _ = batch
-    found: tuple[Tensor, ...] = model(views, vectors)
-    return found
+def embedding(model: Nano) -> Callable[[nn.Module, Views], tuple[Tensor, ...]]:
+    """Give the function that calls the module (``model``, as the loop wraps it) on a batch."""
+
+    def embed(module: nn.Module, batch: Views) -> tuple[Tensor, ...]:
+        found: tuple[Tensor, ...] = module(batch.images, batch.ids, batch.mask, *model.tokens(list(batch.prompts)))
+        return found
+
+    return embed
 
 
-def compare(
-    recipe: Recipe, outputs: tuple[Tensor, ...], batch: tuple[ImageBatch, Tensor, Tensor]
-) -> tuple[Tensor, dict[str, float]]:
+def compare(recipe: Recipe, outputs: tuple[Tensor, ...], batch: Views) -> tuple[Tensor, dict[str, float]]:
     """Give the objective of one batch, and what to log beside it."""
-    image, text, scale = outputs
-    numbers = batch[2]
-    value = infonce(image, text, scale, numbers, recipe.loss)
-    return value, {"hit": float(hits(image, text, numbers, recipe.loss.negatives)), "scale": float(scale.detach())}
+    image, text, names, scale = outputs
+    value = infonce(image, text, scale, batch.same, recipe.loss)
+    report = {"hit": float(hits(image, text, batch.same, recipe.loss.negatives)), "scale": float(scale.detach())}
+    known = batch.label >= 0
+    if recipe.named and known.any():
+        logits = (scale * names[known]).masked_fill(~batch.choices[known], -torch.inf)
+        report["named"] = float((logits.argmax(1) == batch.label[known]).float().mean())
+        value = value + recipe.named * nn.functional.cross_entropy(logits, batch.label[known])
+    return value, report
 
 
 def chances(material: Material, recipe: Recipe) -> NDArray[np.float64]:
@@ -211,12 +285,14 @@ def chances(material: Material, recipe: Recipe) -> NDArray[np.float64]:
 def groups(model: Nano, recipe: Recipe) -> list[Group]:
     """Freeze what is not trained and give the rest with its learning rates."""
     model.image.freeze(recipe.frozen_stages)
-    model.text.requires_grad_(False)
+    model.text.requires_grad_(recipe.text_lr > 0)
     model.text.map.requires_grad_(True)
     head = [*model.head.parameters(), model.scale]
+    words = [p for name, p in model.text.named_parameters() if p.requires_grad and not name.startswith("map.")]
     tower = [p for p in model.image.parameters() if p.requires_grad]
     parts = [Group(head, recipe.head_lr), Group(list(model.text.map.parameters()), recipe.map_lr)]
-    return [*parts, Group(tower, recipe.tower_lr)] if tower else parts
+    parts += [Group(tower, recipe.tower_lr)] if tower else []
+    return [*parts, Group(words, recipe.text_lr)] if words else parts
 
 
 def run(recipe: Recipe, folder: Path) -> Nano:
@@ -225,13 +301,16 @@ def run(recipe: Recipe, folder: Path) -> Nano:
     model = published(recipe, teach.texts)
     if recipe.start is not None:
         go_on_from(model, Path(recipe.start))
-    stream = Stream(teach, chances(teach, recipe), recipe.kinds, sentence_vectors(model, teach.texts), recipe)
+    if recipe.start is None or recipe.new_head:
+        renew_head(model, teach, recipe.train.seed)
+    classes = Classes.build(teach)
+    stream = Stream(teach, chances(teach, recipe), classes, classes.groups(), model.tokens, recipe)
     model.requires_grad_(True)
     channels_last(model)
     fit(
         model,
         stream.batch,
-        Split(embed, lambda outputs, batch: compare(recipe, outputs, batch)),
+        Split(embedding(model), lambda outputs, batch: compare(recipe, outputs, batch)),
         groups(model, recipe),
         recipe.train,
         folder,
