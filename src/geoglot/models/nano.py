@@ -20,6 +20,7 @@ from geoglot.nn.cells import CellHead, CellHeadConfig, pool
 from geoglot.text import wordpiece
 
 BANDS = ("red", "green", "blue")
+VERSION = "2"  # of the weights that the present recipe makes
 
 
 class NanoConfig(Config):
@@ -85,7 +86,7 @@ class Nano(nn.Module):
         cosines = image @ self.texts(names, real).T
         return image, self.texts(ids, mask), cosines, self.scale.clamp(max=math.log(100.0)).exp()
 
-    def spec(self, digest: str, licence: str, name: str = "nano", version: str = "1") -> ModelSpec:
+    def spec(self, digest: str, licence: str, name: str = "nano", version: str = VERSION) -> ModelSpec:
         """Say what the model is."""
         return ModelSpec(
             id=name,
