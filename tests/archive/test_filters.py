@@ -38,8 +38,17 @@ def table(tmp_path_factory):
     return db.create_table("places", made), shapes, edges
 
 
+def on_columns(table, made: filters.Filter) -> set[int]:
+    """What the conditions say of arrays instead of in SQL."""
+    found = table.to_arrow()
+    names = {name for condition in made.conditions for name in condition.columns}
+    columns = {name: found[name].to_numpy().astype(filters.TYPES[name]) for name in names}
+    return set(found["n"].to_numpy()[made.passes(columns, len(found))].tolist())
+
+
 def answer(table, made: filters.Filter) -> set[int]:
     rows = table.search().where(made.sql).select(["n", "footprint"]).to_arrow().to_pylist()
+    assert {row["n"] for row in rows} == on_columns(table, made)
     return {row["n"] for row, meets in zip(rows, made.meets([row["footprint"] for row in rows]), strict=True) if meets}
 
 
@@ -154,8 +163,19 @@ NASTY = [
 def texts(tmp_path_factory):
     times = [datetime(2020, 1, 1 + i) for i in range(len(NASTY))]
     bands = [f",b{i},{'red' if i % 2 else 'nir'}," for i in range(len(NASTY))]
-    gsd = np.arange(len(NASTY)) * 1.0
-    made = pa.table({"sensor": NASTY, "scene": NASTY, "time": pa.array(times, pa.timestamp("us")), "bands": bands, "gsd": gsd})
+    gsd = [float(i) if i else None for i in range(len(NASTY))]
+    made = pa.table(
+        {
+            "n": np.arange(len(NASTY)),
+            "sensor": NASTY,
+            "scene": NASTY,
+            "time": pa.array([*times[:-1], None], pa.timestamp("us")),
+            "bands": bands,
+            "gsd": pa.array(gsd, pa.float64()),
+            "cloud": pa.array([0.1 * i if i != 4 else None for i in range(len(NASTY))], pa.float32()),
+            "run": np.arange(len(NASTY)) - 3,
+        }
+    )
     return Store(tmp_path_factory.mktemp("db")).connect().create_table("t", made)
 
 
@@ -170,16 +190,24 @@ def test_texts_in_filters_are_only_texts(texts, text):
 
 def test_attributes_and_times(texts):
     def count(**chosen):
-        return texts.count_rows(filters.make(**chosen).sql)
+        made = filters.make(**chosen)
+        found = texts.count_rows(made.sql)
+        assert len(on_columns(texts, made)) == found
+        return found
 
     assert count(where={"sensor": NASTY[:3]}) == 3
     assert count(where={"bands": "red"}) == 5
     assert count(where={"bands": ["red", "B3"]}) == 1
     assert count(where={"gsd_min": 2, "gsd_max": "4.5"}) == 3
     assert count(time="2020-01-03/2020-01-05") == 3
-    assert count(time="2020-01-03T00:00:00Z/..") == 8
+    assert count(time="2020-01-03T00:00:00Z/..") == 7
+    assert count(time="../..") == len(NASTY) - 1
     assert count(time="2019") == 0
     assert count(time="2020", where={"sensor": "plain"}) == 1
+    # limits that no float32 equals, beside float32 values
+    for limit in (0.3, 0.1, 0.7, 0.29999, 1e300):
+        assert count(where={"cloud_max": limit}) == count(where={"cloud_max": float(np.float32(min(limit, 1e30)))})
+    assert count(hidden=(-3, 0)) == len(NASTY) - 2
     for wrong in ({"colour": "red"}, {"sensor": 3}, {"sensor": []}, {"gsd_min": "x"}, {"gsd_max": float("inf")}, {"sensor": [1]}):
         with pytest.raises(InputError):
             filters.make(where=wrong)

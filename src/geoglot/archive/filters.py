@@ -271,19 +271,11 @@ def _number(key: str, value: Any) -> Condition:
     if not math.isfinite(number):
         raise InputError(f"{key} is a number, got {value!r}.")
     compare = np.greater_equal if sign == ">=" else np.less_equal
+    with np.errstate(over="ignore"):
+        limit = np.dtype(TYPES[column]).type(number)  # the store, too, compares in the column's own type
 
     def passes(rows: Columns) -> Mask:
-        values = rows[column]
-        limit = number if values.dtype == np.float64 else _inward(number, sign)
-        found: Mask = compare(values, limit)
+        found: Mask = compare(rows[column], limit)
         return found
 
     return Condition(f"{column} {sign} {number!r}", (column,), passes)
-
-
-def _inward(number: float, sign: str) -> np.float32:
-    """The float32 that stands for a limit among float32 values: the nearest one on the side that passes."""
-    near = np.float32(number)
-    if sign == ">=":
-        return near if float(near) >= number else np.nextafter(near, np.float32(np.inf))
-    return near if float(near) <= number else np.nextafter(near, np.float32(-np.inf))

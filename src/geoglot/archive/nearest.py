@@ -149,7 +149,7 @@ class Nearest:
         return order[np.repeat(seen, np.diff(edges))].astype(np.int64)
 
     def candidates(self, query: Floats, passing: Rows | None, count: int) -> tuple[Rows, bool]:
-        """Row ids of about the `count` best rows, and whether these are all that pass."""
+        """Places of about the `count` best rows, and whether these are all that pass."""
         flat = query @ self.arrays["axes"]
         total = len(self) if passing is None else len(passing)
         if total <= max(_FEW, count):
@@ -159,7 +159,7 @@ class Nearest:
             places, scores = self._probe(flat, passing, total, count)
         if len(places) > count:
             places = places[np.argpartition(-scores, count)[:count]]
-        return np.unique(self.ids[places]), total <= count
+        return places, total <= count
 
     def _probe(self, flat: Floats, passing: Rows | None, total: int, count: int) -> tuple[Rows, Floats]:
         """Places and scores of the rows that pass in the lists that lie in the direction of the query."""
@@ -185,11 +185,19 @@ class Nearest:
             scores.append(codes @ flat)
         return np.concatenate(places), np.concatenate(scores)
 
-    def sample(self, queries: Floats, passing: Rows | None, count: int) -> Floats:
-        """Scores (at most `count`, Q) of rows spread evenly over those that pass, to within the variance left out."""
+    def rows(self, places: Rows) -> Rows:
+        """Row ids, each once."""
+        ids = np.unique(self.ids[places])
+        return ids[ids >= 0]
+
+    def sample(self, passing: Rows | None, count: int) -> Rows:
+        """Places of at most `count` rows spread evenly over those that pass."""
         total = len(self) if passing is None else len(passing)
         at = np.linspace(0, total - 1, min(total, count)).astype(np.int64) if total else np.zeros(0, np.int64)
-        places = at if passing is None else passing[at]
+        return at if passing is None else passing[at]
+
+    def scores(self, queries: Floats, places: Rows) -> Floats:
+        """Scores (N, Q) to within the variance that the components leave out."""
         flat = queries @ self.arrays["axes"]
         result: Floats = self.codes[places] @ flat.T + queries @ self.arrays["mean"]
         return result

@@ -54,8 +54,9 @@ class Lists:
 
     def of(self, codes: Floats) -> NDArray[np.int32]:
         """The nearest list of each row (N,)."""
-        half = (self.centres**2).sum(axis=1) / 2
-        return np.argmax(codes @ self.centres.T - half, axis=1).astype(np.int32)
+        half = np.square(self.centres).sum(axis=1) / 2
+        result: NDArray[np.int32] = np.argmax(codes @ self.centres.T - half, axis=1).astype(np.int32)
+        return result
 
 
 def update(folder: Path, table: Any, model: str, generation: int, name: str) -> str:
@@ -77,7 +78,7 @@ def update(folder: Path, table: Any, model: str, generation: int, name: str) -> 
     kept = np.isin(old.ids, living, assume_unique=True)
     if not (living >= old.meta.following).any() and kept.sum() >= (1 - _DEAD) * len(old):
         return name
-    lists = Lists(*(old.arrays[key] for key in ("mean", "axes", "centres")), old.meta.trained)
+    lists = Lists(old.arrays["mean"], old.arrays["axes"], old.arrays["centres"], old.meta.trained)
     pieces = chain(_older(old, kept), _scan(table, lists, f"_rowid >= {old.meta.following}"))
     return _write(folder, pieces, lists, model, generation, rows)
 

@@ -22,7 +22,7 @@ from geoglot.archive.nearest import Nearest
 Floats = NDArray[np.float32]
 _BATCH = 8192
 _SAMPLE = 20_000  # rows from which μ and σ are estimated where there are too many to look at
-_WIDER = 20  # candidates of the database's index for one row wanted
+_WIDER = 20  # candidates for one row wanted, where their scores are not yet those that count
 _PROPOSED = 3  # rows that our index proposes for one row wanted
 _LEAST = 32
 _OF_SCENE = ("run", "scene", "href", "sensor", "bands", "time", "gsd")
@@ -94,19 +94,25 @@ def rank(table: Any, queries: Floats, weight: float, chosen: Filter, wanted: int
 
 def _proposed(table: Any, queries: Floats, weight: float, chosen: Filter, wanted: int, near: Near) -> Ranked:
     """Rank what the index proposes, and all rows that came after it."""
-    passing = near.index.passing(near.alive, near.scenes, chosen)
-    moments, directions = None, queries
-    if len(queries) == 2:
-        moments = _moments(near.index.sample(queries, passing, _SAMPLE))
-        directions = _between(queries, moments[1], weight)
+    index = near.index
+    passing = index.passing(near.alive, near.scenes, chosen)
     count = max(_LEAST, _PROPOSED * wanted)
-    found = [near.index.candidates(query, passing, count) for query in directions]
-    ids = np.unique(np.concatenate([part for part, _ in found]))
+    moments = None
+    if len(queries) == 1:
+        places, complete = index.candidates(queries[0], passing, count)
+    else:
+        moments = _moments(index.scores(queries, index.sample(passing, _SAMPLE)))
+        wide = max(1000, _WIDER * wanted)
+        found = [index.candidates(query, passing, wide) for query in _between(queries, moments[1], weight)]
+        places, complete = np.unique(np.concatenate([part for part, _ in found])), found[0][1]
+        if not complete:
+            mixed = mix(index.scores(queries, places), moments, weight)
+            places = places[np.argsort(-mixed)[:count]]
+    ids = index.rows(places)
     ids, scores = _exact(table, queries, ids)
     if near.fresh:
         more, others = _scan(table, queries, f"({near.fresh})" + (f" AND {chosen.sql}" if chosen.sql else ""))
         ids, scores = np.concatenate([ids, more]), np.concatenate([scores, others])
-    complete = found[0][1]
     if complete and len(queries) == 2:
         moments = _moments(scores)
     return _sorted(ids, _mixed(scores, moments, weight), complete)
