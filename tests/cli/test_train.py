@@ -119,12 +119,14 @@ def test_towers_that_cannot_be_written_are_refused_at_once(
 def test_two_processes_have_the_curve_of_one(data: Path, tmp_path: Path, root: Path) -> None:
     (tmp_path / "run.toml").write_text('recipe = "finetune"\n')
     environment = os.environ | {"PYTHONPATH": str(root / "src"), "OMP_NUM_THREADS": "1"}
-    for count in (1, 2):
-        args = ["train", "run.toml", "--out", str(count), "--processes", str(count), *settings(data)]
+    for name, count, parallel in (("one", 1, "ddp"), ("two", 2, "ddp"), ("sharded", 2, "fsdp")):
+        sets = settings(data, **{"train.parallel": f'"{parallel}"'})
+        args = ["train", "run.toml", "--out", name, "--processes", str(count), *sets]
         done = subprocess.run(
             [sys.executable, "-m", "geoglot", *args], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
         )
         assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "2" / "run.json").read_text())["starts"][0]["processes"] == 2
-    for one, two in zip(figures(tmp_path / "1"), figures(tmp_path / "2"), strict=True):
-        assert {k: pytest.approx(v, rel=1e-3, abs=1e-3) for k, v in one.items()} == two
+    assert json.loads((tmp_path / "two" / "run.json").read_text())["starts"][0]["processes"] == 2
+    for other in ("two", "sharded"):
+        for a, b in zip(figures(tmp_path / "one"), figures(tmp_path / other), strict=True):
+            assert {k: pytest.approx(v, rel=1e-3, abs=1e-3) for k, v in a.items()} == b

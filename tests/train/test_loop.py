@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 from geoglot.core.config import load_toml
@@ -214,6 +213,8 @@ def test_bf16_computes_in_bf16_and_leaves_the_module_as_it_was(tmp_path: Path) -
 
 def test_the_state_of_a_scaler_survives_a_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As with fp16 on a GPU: the scale has grown at the end of a run, whether it was cut or not."""
+
+    from accelerate import Accelerator
 
     def scaled(config: TrainConfig) -> Accelerator:
         accelerator = Accelerator(cpu=True)

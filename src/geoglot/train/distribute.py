@@ -68,6 +68,8 @@ def shard(model: nn.Module, accelerator: Accelerator) -> nn.Module:
 
     made = copy.deepcopy(model).to(accelerator.device)
     mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
+    for parameter in made.parameters():  # fully_shard takes no other layout, such as channels-last
+        parameter.data = parameter.data.contiguous()
     scalars = {p for p in made.parameters() if p.ndim == 0}  # fully_shard spreads rows
     for parent in made.modules():
         for block in parent if isinstance(parent, nn.ModuleList) else ():
