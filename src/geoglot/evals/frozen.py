@@ -16,24 +16,35 @@ from geoglot.encoders.resnet_v2 import ResNetV2, ResNetV2Config
 from geoglot.models.dual import DualModel
 from geoglot.models.ready import Ready
 from geoglot.nn.batch import ImageBatch
-from geoglot.nn.cells import channels_last
+from geoglot.nn.cells import CellHead, channels_last, pool
 
 BARE = "ImageNet tower"
 PUBLISHED = Path("pretrained", "resnetv2_50_gluon_stages1-3", "model_fp16.safetensors")
 
 
 class Tower:
-    """An image tower as what measures models expects: a specification, a number format, and vectors of pictures."""
+    """An image tower as what measures models expects: a specification, a number format, and vectors of pictures.
 
-    def __init__(self, tower: ResNetV2, spec: ModelSpec, dtype: torch.dtype, chunk: int = 32) -> None:
-        self.tower, self.dtype, self.chunk = tower, dtype, chunk
-        self.spec = replace(spec, dim=2 * tower.dim)
+    With the ``head`` that was trained with it, one look gives the vector that is compared with texts too.
+    """
+
+    def __init__(
+        self, tower: ResNetV2, spec: ModelSpec, dtype: torch.dtype, head: CellHead | None = None, chunk: int = 32
+    ) -> None:
+        self.tower, self.head, self.dtype, self.chunk = tower, head, dtype, chunk
+        self.width = 2 * tower.dim
+        self.spec = replace(spec, dim=self.width)
 
     @torch.inference_mode()
     def image(self, batch: ImageBatch) -> Tensor:
-        """Give mean and maximum (B, 2 C) over the cells of the tower's map; they are not unit vectors."""
+        """Give mean and maximum over the cells of the tower's map (B, ``width``), then the head's unit vector if there is one."""
         parts = [batch[slice(start, start + self.chunk)] for start in range(0, len(batch), self.chunk)]
-        return torch.cat([both_pools(self.tower(part.pixels, part.valid)) for part in parts])
+        return torch.cat([self._look(part) for part in parts])
+
+    def _look(self, batch: ImageBatch) -> Tensor:
+        cells = self.tower(batch.pixels, batch.valid)
+        found = both_pools(cells)
+        return found if self.head is None else torch.cat([found, pool(*self.head(cells, batch.valid))], dim=1)
 
 
 def both_pools(cells: Tensor) -> Tensor:
@@ -75,10 +86,10 @@ def bare(root: Path, size: int, dtype: torch.dtype) -> Tower:
 
 
 def tower_of(model: Ready) -> Tower:
-    """The image tower of a model of ours, without its head. Raises ModelError for another model."""
+    """The image tower of a model of ours and its head. Raises ModelError for another model."""
     if not isinstance(model, DualModel):
         raise ModelError(f"{model.spec.name} has no tower of ours: take nano, or a native file of its build.")
     spec = replace(
         model.spec, id=f"{model.spec.id} tower", hash=hashlib.sha256(f"tower {model.spec.hash}".encode()).hexdigest()[:32]
     )
-    return Tower(model.model.image, spec, model.dtype)
+    return Tower(model.model.image, spec, model.dtype, model.model.head)

@@ -57,10 +57,12 @@ class StudyConfig(Config):
         """Read the rows of a split."""
         return list(find("data.sources", source).rows(Path(self.root), split))
 
-    def vectors(self, model: Any, items: Sequence[Sample], prepare: Prepare | None = None) -> Floats:
-        """Look at the items with a frozen model, once; its vectors (N, D). Every item must be readable."""
+    def vectors(self, model: Any, items: Sequence[Sample]) -> Floats:
+        """Look at the items once: features (N, D) of a tower, or vectors of a model. Every item must be readable."""
         cache = None if self.cache is None else Path(self.cache)
-        found, places, skipped = material.vectors(model, items, prepare or Prepare(), cache)
+        tower = model if isinstance(model, Tower) else frozen.tower_of(model)
+        both, places, skipped = material.vectors(tower, items, Prepare(), cache)
+        found: Floats = both[:, : tower.width] if tower is model else both[:, tower.width :]
         if len(places) < len(items):
             raise DataError(f"{len(skipped)} pictures cannot be read, and a study compares all: {skipped[0].reason}")
         return found
