@@ -198,14 +198,20 @@ def published(recipe: Recipe, texts: Sequence[str]) -> Nano:
     return model
 
 
-def go_on_from(model: Nano, path: Path) -> None:
-    """Load what an earlier run trained: all of it, or where the vocabulary differs all but the text tower below its map."""
-    earlier = restore(path)[0]
-    state, same = earlier.state_dict(), earlier.tokenizer_json == model.tokenizer_json
-    trained = {k: v for k, v in state.items() if same or not k.startswith("text.") or k.startswith("text.map.")}
-    missing, unexpected = model.load_state_dict(trained, strict=False)
-    if unexpected or any(not name.startswith("text.") for name in missing):
+def go_on_from(path: Path, recipe: Recipe, texts: Sequence[str]) -> Nano:
+    """Load what an earlier run trained, with its vocabulary.
+
+    Raises ModelError when the sizes are not the recipe's, or a word of ``texts`` is not in the vocabulary.
+    """
+    model = restore(path)[0]
+    wanted = recipe.model.text.model_copy(update={"vocabulary": model.config.text.vocabulary})
+    if model.config != recipe.model.model_copy(update={"text": wanted}):
         raise ModelError(f"{path} is a model of another build: start from one of the same sizes")
+    unknown = model.tokenizer.token_to_id("[UNK]")
+    strange = [text for text, row in zip(texts, model.tokenizer.encode_batch(list(texts)), strict=True) if unknown in row.ids]
+    if strange:
+        raise ModelError(f"{path} has no tokens for {len(strange)} sentences, as {strange[0]!r}: start from the published towers")
+    return model
 
 
 @torch.no_grad()
@@ -288,8 +294,13 @@ def compare(recipe: Recipe, outputs: tuple[Tensor, ...], batch: Views) -> tuple[
 
 
 def chances(material: Material, recipe: Recipe) -> NDArray[np.float64]:
-    """Give the chance of each picture in a draw."""
+    """Give the chance of each picture in a draw: by source, and among rendered ones more for the rarer scene classes."""
     share = np.array([recipe.weights.get(source, recipe.other_weight) for source in material.source])
+    made = np.array([source == "rendered" for source in material.source], dtype=bool)
+    if made.any():
+        _, which, count = np.unique(np.array(material.label)[made], return_inverse=True, return_counts=True)
+        even = count[which] ** -0.5
+        share[made] *= even / even.mean()
     found: NDArray[np.float64] = share / share.sum()
     return found
 
@@ -310,9 +321,7 @@ def groups(model: Nano, recipe: Recipe) -> list[Group]:
 def run(recipe: Recipe, folder: Path) -> Nano:
     """Train, resuming when ``folder`` holds a part of the same run; write ``nano.safetensors`` there and give the model."""
     teach, held = material(recipe, folder)
-    model = published(recipe, teach.texts)
-    if recipe.start is not None:
-        go_on_from(model, Path(recipe.start))
+    model = published(recipe, teach.texts) if recipe.start is None else go_on_from(Path(recipe.start), recipe, teach.texts)
     if recipe.start is None or recipe.new_head:
         renew_head(model, teach, recipe.train.seed)
     classes = Classes.build(teach)

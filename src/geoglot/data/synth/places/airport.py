@@ -21,6 +21,25 @@ FINS = np.array(
 )
 
 
+def _fin_and_cockpit(s: Sketch, x: float, y: float, length: float, angle: float) -> None:
+    h = length / 2
+    fin = FINS[int(s.rng.integers(len(FINS)))]
+    s.add(
+        66,
+        place([(-h, -0.018 * h), (-h * 0.66, -0.008 * h), (-h * 0.66, 0.008 * h), (-h, 0.018 * h)], x, y, angle),
+        "airplane",
+        fin,
+        height=12.0 if length > 25 else 8.0,
+    )
+    s.add(
+        65,
+        place([(h * 0.86, -0.045 * h), (h * 0.91, -0.035 * h), (h * 0.91, 0.035 * h), (h * 0.86, 0.045 * h)], x, y, angle),
+        "airplane",
+        (60, 66, 74, 60),
+        height=5.0,
+    )
+
+
 def airplane(s: Sketch, centre: tuple[float, float], length: float, angle: float) -> None:
     """Draw an airplane seen from above, nose along the angle: an airliner, a rear-engined jet or a small propeller plane."""
     x, y = centre
@@ -81,21 +100,7 @@ def airplane(s: Sketch, centre: tuple[float, float], length: float, angle: float
     s.add(63, place(body, x, y, angle), "airplane", white * 0.92, height=5.0)
     crest = np.asarray(body) * (0.97, 0.5)
     s.add(64, place(crest, x, y, angle), "airplane", np.minimum(white * 1.05, 250), height=5.5)
-    fin = FINS[int(rng.integers(len(FINS)))]
-    s.add(
-        66,
-        place([(-h, -0.018 * h), (-h * 0.66, -0.008 * h), (-h * 0.66, 0.008 * h), (-h, 0.018 * h)], x, y, angle),
-        "airplane",
-        fin,
-        height=12.0 if length > 25 else 8.0,
-    )
-    s.add(
-        65,
-        place([(h * 0.86, -0.045 * h), (h * 0.91, -0.035 * h), (h * 0.91, 0.035 * h), (h * 0.86, 0.045 * h)], x, y, angle),
-        "airplane",
-        (60, 66, 74, 60),
-        height=5.0,
-    )
+    _fin_and_cockpit(s, x, y, length, angle)
     ring = [(h, 0), (tip, span * h), (-h, 0.36 * h), (-h, -0.36 * h), (tip, -span * h)]
     s.thing("airplane", place(ring, x, y, angle))
 
