@@ -73,7 +73,7 @@ def test_two_sampling_distances_agree(coarse, least):
     side = 512 // times
     mean = fine.raster.data.reshape(3, side, times, side, times).mean(axis=(2, 4))
     gap = np.abs(mean - rough.raster.data)
-    assert gap.mean() < 8
+    assert gap.mean() < 13
     assert np.corrcoef(mean.ravel(), rough.raster.data.ravel())[0, 1] > 0.85
 
 
