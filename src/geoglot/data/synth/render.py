@@ -52,8 +52,8 @@ def look(seed: int) -> Look:
     """Return the circumstances of a picture for a seed: morning sun, some haze, a sensor's colour balance and sharpness."""
     rng = np.random.default_rng([seed, 7])
     sun = Sun(float(rng.uniform(125, 215)), float(rng.uniform(34, 60)))
-    cast = rng.normal(size=4) * np.array([0.04, 0.03, 0.045, 0.05])
-    gain = (np.array([0.98, 0.97, 1.04, 1.0]) + cast) * math.exp(rng.normal() * 0.13)
+    cast = rng.normal() * np.array([0.035, 0.0, -0.035, 0.0]) + rng.normal(size=4) * np.array([0.012, 0.015, 0.012, 0.05])
+    gain = (np.array([0.98, 0.98, 1.0, 1.0]) + cast) * math.exp(rng.normal() * 0.13)
     return Look(
         sun, float(rng.beta(1.3, 7) * 0.45), tuple(float(g) for g in gain), float(rng.uniform(1.0, 3.2)),  # type: ignore[arg-type]
         float(rng.uniform(1.0, 1.5)), float(rng.uniform(0.45, 1.0)), float(rng.uniform(-0.12, 0.11)),

@@ -183,7 +183,9 @@ class Sketch:
         self.stripes: list[Stripes] = [Stripes(0.0, 1.0, 0.0)]
         self.relief: NDArray[np.float32] | None = None
         base = np.array(MATERIALS[MATERIAL["water"]].colour)
-        tint = rng.choice(np.array([[1, 1, 1, 1], [0.75, 0.9, 1.0, 1], [1.5, 1.3, 1.0, 1.4], [0.8, 1.15, 1.2, 1]]))
+        tint = rng.choice(
+            np.array([[1, 1, 1, 1], [0.75, 0.9, 1.0, 1], [1.5, 1.3, 1.0, 1.4], [0.8, 1.15, 1.2, 1]]), p=(0.35, 0.3, 0.1, 0.25)
+        )
         self.water = base * tint * rng.uniform(0.8, 1.15)
         self.palette = np.zeros((1, 4))
         self.roofs = np.array([0.2, 0.5, 0.3])  # shares of flat, gabled and hipped roofs

@@ -215,8 +215,12 @@ def airfield(s: Sketch, centre: tuple[float, float], angle: float, long: float =
     s.reserve(ground)
     s.zone("airfield", ground)
     if not small and rng.random() < 0.35:
-        other = angle + float(rng.uniform(0.5, 1.2)) * float(rng.choice([-1, 1]))
-        _runway(s, *at(-long * 0.1, -60.0), long * 0.75, wide, other)
+        away = float(rng.uniform(150, 260))  # a second runway, on the far side
+        beside = rect(*at(0, -away / 2), long * 0.8 + 200, away + 140, angle)
+        s.fill(24, beside, "grass", plant="grass")
+        s.reserve(beside)
+        _runway(s, *at(float(rng.uniform(-0.1, 0.1)) * long, -away), long * 0.8, wide, angle)
+        s.add(34, rect(*at(long * 0.25, -away / 2), 24, away, angle), "runway", (134, 132, 126, 128))
     _runway(s, x, y, long, wide, angle)
     _taxiways(s, at, angle, long, gap, 12.0 if small else 23.0)
     shift = float(rng.uniform(-0.25, 0.25)) * long

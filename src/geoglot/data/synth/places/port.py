@@ -204,6 +204,7 @@ def harbour(s: Sketch, line: Ring, out: float) -> None:
     s.fill(24, rect(*pair(q), 80, 230, out), "concrete", tone=float(rng.uniform(0.8, 1.0)))
     parking(s, *pair(place([(edge - 55, sign * (long / 2 + 110))], x, y, out)[0]), 120, 34, out + math.pi / 2, 0.5)
     marina(s, *pair(p), out, small, 150 * unit * float(rng.uniform(0.7, 1.3)))
+    s.zone("harbour", rect(*pair(place([(edge + 60, sign * (long / 2 + 110))], x, y, out)[0]), 280, 220, out))
     bend = sign * -1.0
     mole = place(
         [
