@@ -30,7 +30,7 @@ format: $(VENV)/lint
 	$(BIN)/ruff format .
 
 bench: $(VENV)/test
-	for script in $(filter-out benchmarks/common.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out benchmarks/common.py benchmarks/search_data.py benchmarks/search_store.py,$(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
 
 # The surveys' experiments, anew on the embedded model: pictures and figures of docs/studies.md. About 20 minutes on two cores.
 studies: $(VENV)/test

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from geoglot.archive import nearest_build
 from geoglot.archive.ingest import Ingest, Report
 from geoglot.archive.pipeline import Reader
 from geoglot.archive.rows import Asked
@@ -21,6 +22,7 @@ from geoglot.core.progress import track
 from geoglot.core.protocols import ModelSpec, Scorer
 
 _ROW_BYTES = 180  # of a stored tile beside its vector, compressed: measured
+_INDEX_BYTES = 420  # of a tile in the index of a large archive: measured with nano
 
 
 def index(
@@ -201,7 +203,7 @@ def plan(
             scenes += 1
         except GeoglotError as error:
             skipped.append((source.id, str(error)))
-    stored = tiles * (4 * encoder.spec.dim + _ROW_BYTES)
+    stored = tiles * (4 * encoder.spec.dim + _ROW_BYTES + (_INDEX_BYTES if tiles >= nearest_build.LEAST_ROWS else 0))
     return Plan(scenes, unchanged, tiles, stored, tiles / _rate(encoder, batch) if tiles else 0.0, tuple(skipped))
 
 

@@ -49,7 +49,7 @@ class Lists:
 
     def codes(self, vectors: Floats) -> Floats:
         """Principal components (N, M) of vectors (N, D)."""
-        result: Floats = (vectors - self.mean) @ self.axes
+        result: Floats = np.matmul(vectors - self.mean, self.axes)
         return result
 
     def of(self, codes: Floats) -> NDArray[np.int32]:
@@ -154,7 +154,7 @@ def _scan(table: Any, lists: Lists, where: str) -> Iterator[_Piece]:
         yield _Piece(
             lists.codes(_vectors(batch)),
             batch["_rowid"].to_numpy().astype(np.int64),
-            batch["run"].to_numpy(),
+            batch["run"].to_numpy().copy(),  # a view would keep the batch, with its vectors, in memory
             np.stack([_outward(batch[name], down=name in ("west", "south")) for name in EDGES]),
             *(_floats(batch[name]).astype(np.float32) for name in ("valid", "cloud")),
         )

@@ -7,6 +7,7 @@ import errno
 import importlib
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -84,6 +85,7 @@ def app() -> typer.Typer:
 
 def main() -> NoReturn:
     """Entry point of the command: run it and leave with its exit code."""
+    warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
     sys.exit(run(sys.argv[1:]))
 
 
