@@ -65,7 +65,7 @@ class Report:
             "baselines": {name: {key: round(value, 3) for key, value in part.items()} for name, part in self.baselines.items()},
             "figures": [figure.plain() for figure in self.figures],
             "notes": list(self.notes),
-            "recipe": recipe.model_dump(mode="json"),
+            "recipe": recipe.model_dump(mode="json", exclude={"root", "cache"}),
             "ran": ran,
         }
         (folder / "report.json").write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")

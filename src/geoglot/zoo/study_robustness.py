@@ -33,7 +33,7 @@ class Recipe(StudyConfig):
     """``limit`` pictures of AID's test split at even distances; ``places`` of each kind are rendered in every season."""
 
     recipe: Literal["study_robustness"] = "study_robustness"
-    limit: int = Field(default=300, ge=1)
+    limit: int = Field(default=210, ge=1)
     grades: tuple[int, ...] = (0, 1, 2, 3, 4)
     places: int = Field(default=3, ge=1)
 

@@ -65,7 +65,7 @@ class Recipe(StudyConfig):
     rate: Rate = Rate()
     lora: LoraConfig = LoraConfig(rank=8, alpha=16.0, targets=("conv1", "conv3", "up", "down"))
     train: TrainConfig = TrainConfig(
-        steps=120, warmup=10, ema=0.0, weight_decay=0.0, precision="bf16", best="accuracy", validate_every=20, save_every=1000
+        steps=80, warmup=10, ema=0.0, weight_decay=0.0, precision="bf16", best="accuracy", validate_every=20, save_every=1000
     )
 
 
