@@ -91,7 +91,7 @@ def test_water_is_dark_and_leaves_bright_in_the_near_infrared(port):
     assert crops.mean() > 0.05
     assert nir[water].mean() < 45
     assert nir[water].mean() < red[water].mean()
-    assert nir[crops].mean() > red[crops].mean() + 15
+    assert nir[crops].mean() > red[crops].mean() + 5  # ripe and ploughed fields are as bright in red
 
 
 @pytest.mark.parametrize(("label", "number"), [("storage tank", TANK), ("ship", SHIP)])

@@ -88,8 +88,8 @@ class Report:
             lines += ["## Protocols", "", *(f"- {name}, hash {code}" for name, code in self.protocols.items()), ""]
         if self.notes:
             lines += ["## Notes", "", *(f"- {note}" for note in self.notes), ""]
-        told = ", ".join(f"{name} {value}" for name, value in ran.items())
-        return "\n".join([*lines, f"Ran with {told}.", ""])
+        machine = ", ".join(f"{name} {value}" for name, value in ran.items())
+        return "\n".join([*lines, f"Ran with {machine}.", ""])
 
 
 def _table(figures: Sequence[Figure]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ def figure(outcome: Outcome, rules: Protocol, of: dict[str, Setting]) -> Figure:
     return measured(outcome.metric, rules.metric, of, len(outcome.places))
 
 
-def right(answers: Ints, truth: Ints, of: dict[str, Setting], group: Ints | None = None, over: str = "pictures") -> Figure:
+def right(answers: Ints, truth: Ints, of: Mapping[str, Setting], group: Ints | None = None, over: str = "pictures") -> Figure:
     """Take the accuracy of answers with its interval."""
     metric = Accuracy()
     metric.add(answers, truth)

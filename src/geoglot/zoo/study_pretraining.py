@@ -54,7 +54,7 @@ def study(recipe: Recipe) -> Report:
                     taught, asked = unit(x[rows], held)
                     head = fit_linear(taught, y[rows], len(names), recipe.l2, steps=STEPS)
                     hits.append(head.logits(asked).argmax(1) == truth)
-                of = {"tower": tower.spec.id, "set": source, "shots": shots}
+                of: dict[str, str | float] = {"tower": tower.spec.id, "set": source, "shots": shots}
                 over = "places" if source == "harvey" else "pictures"
                 found.append(measured(Draws({"accuracy": np.array(hits)}), "accuracy", of, len(truth), group, over))
     return Report(

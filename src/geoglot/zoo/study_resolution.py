@@ -68,7 +68,7 @@ def rendered(recipe: Recipe, model: Ready) -> tuple[list[Figure], dict[str, Mapp
     for look in looks:
         own = pictures[look.name]
         answers: Ints = (recipe.vectors(model, own.items) @ words.T).argmax(1)
-        of = {"model": model.spec.id, "on": "rendered", "metres": look.gsd}
+        of: dict[str, str | float] = {"model": model.spec.id, "on": "rendered", "metres": look.gsd}
         found.append(right(answers, own.truth, of, own.place, "places"))
         baselines[f"rendered at {look.name}, {len(own.items)} pictures"] = trivial(own)
     return found, baselines

@@ -35,7 +35,8 @@ from geoglot.train.loop import Group, Split, TrainConfig, fit
 from geoglot.train.optimise import put
 from geoglot.zoo._study import Ints, StudyConfig, Taught, conduct, numbered, right
 
-METHODS = ("words", "prompt", "adapter", "lora", "full")
+Method = Literal["words", "prompt", "adapter", "lora", "full"]
+METHODS: tuple[Method, ...] = ("words", "prompt", "adapter", "lora", "full")
 CLASSES = sorted(CARD.classes)
 TEXTS = [f"a satellite photo of {CARD.classes[name][0]}." for name in CLASSES]
 STAGES = 2  # of the image tower that low-rank updates leave alone
@@ -56,7 +57,7 @@ class Recipe(StudyConfig):
     """
 
     recipe: Literal["study_tuning"] = "study_tuning"
-    methods: tuple[Literal["words", "prompt", "adapter", "lora", "full"], ...] = METHODS
+    methods: tuple[Method, ...] = METHODS
     pictures: int = Field(default=400, ge=2)
     held: int = Field(default=200, ge=2)
     batch: int = Field(default=32, ge=2)
@@ -78,6 +79,8 @@ class Tuned(nn.Module):
         ids, mask = base.tokens(TEXTS)
         self.register_buffer("ids", ids, persistent=False)
         self.register_buffer("mask", mask, persistent=False)
+        self.ids: Tensor
+        self.mask: Tensor
         dim, words = base.config.head.dim, base.config.text.dim
         if method == "prompt":
             self.context = nn.Parameter(0.02 * torch.randn(recipe.context, words))
@@ -148,7 +151,7 @@ def answers(module: Tuned, given: Tensor, batch: int = 64) -> Ints:
     """Class numbers of pictures (N, 3, S, S) uint8 or of vectors (N, D)."""
     module.eval()
     found = []
-    for part in given.split(batch):
+    for part in torch.split(given, batch):
         with torch.autocast("cpu", torch.bfloat16, enabled=part.ndim == 4):
             found.append(module(part.float() / 255 if part.ndim == 4 else part).argmax(1))
     made: Ints = torch.cat(found).numpy()
@@ -159,7 +162,7 @@ def answers(module: Tuned, given: Tensor, batch: int = 64) -> Ints:
 def known(base: Nano, pictures: Tensor, batch: int = 64) -> Tensor:
     """Vectors (N, D) of pictures by the untouched model."""
     parts = []
-    for part in pictures.split(batch):
+    for part in torch.split(pictures, batch):
         with torch.autocast("cpu", torch.bfloat16):
             parts.append(base.features(ImageBatch.of(part.float() / 255)).pooled.float())
     return torch.cat(parts).clone()

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoglot.data.synth.places.halls import hall
 from geoglot.data.synth.places.streets import cars, parking, street
@@ -19,6 +20,26 @@ LIVERY = np.array(
 FINS = np.array(
     [(60, 80, 140, 90), (170, 60, 56, 120), (210, 210, 214, 180), (70, 110, 90, 90), (206, 150, 60, 150), (40, 44, 60, 40)], float
 )
+
+
+def _engines(
+    s: Sketch,
+    centre: tuple[float, float],
+    h: float,
+    angle: float,
+    side: int,
+    spots: list[tuple[float, float]],
+    level: int,
+    colour: NDArray[np.float64],
+) -> None:
+    for u, v in spots:
+        engine = [
+            (u + 0.12 * h, side * (v - 0.04 * h)),
+            (u + 0.12 * h, side * (v + 0.04 * h)),
+            (u - 0.1 * h, side * (v + 0.035 * h)),
+            (u - 0.1 * h, side * (v - 0.035 * h)),
+        ]
+        s.add(level, place(engine, *centre, angle), "airplane", colour, height=3.0)
 
 
 def _fin_and_cockpit(s: Sketch, x: float, y: float, length: float, angle: float) -> None:
@@ -80,14 +101,7 @@ def airplane(s: Sketch, centre: tuple[float, float], length: float, angle: float
         ]
         at = (-h * 0.5, 0.17 * h) if rear else (h * 0.06, 0.33 * h)
         spots = [at] if rear or length < 55 else [at, (-h * 0.1, 0.58 * h)]
-        for u, v in spots:
-            engine = [
-                (u + 0.12 * h, side * (v - 0.04 * h)),
-                (u + 0.12 * h, side * (v + 0.04 * h)),
-                (u - 0.1 * h, side * (v + 0.035 * h)),
-                (u - 0.1 * h, side * (v - 0.035 * h)),
-            ]
-            s.add(61 if rear else 59, place(engine, x, y, angle), "airplane", white * 0.72, height=3.0)
+        _engines(s, (x, y), h, angle, side, spots, 61 if rear else 59, white * 0.72)
         s.add(60, place(wing, x, y, angle), "airplane", white * 0.9, height=4.0)
         flap = [
             (tip - 0.02 * h, side * span * h * 0.97),
