@@ -57,22 +57,27 @@ def test_killed_and_resumed_gives_the_same_figures(tmp_path: Path) -> None:
         assert torch.equal(a, b)
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_files() -> Iterator[None]:
-    """No file may grow beyond 8 kB: the system ends a write in the middle, as a full disk does."""
+    """No file may grow beyond 8 kB: the system ends a write in the middle, as a full disk does.
+
+    Not a fixture: pytest reports before it tears down, and its own output may be a longer file.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    signal.signal(signal.SIGXFSZ, old)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, old)
 
 
-def test_a_write_that_ends_in_the_middle(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_a_write_that_ends_in_the_middle(tmp_path: Path) -> None:
     file = tmp_path / "last.pt"
     checkpoint.save(file, {"step": 1, "x": torch.arange(3)})
-    request.getfixturevalue("small_files")
-    with pytest.raises(ResourceError, match=r"last\.pt could not be written.*still the checkpoint before.*Free some space"):
+    told = r"last\.pt could not be written.*still the checkpoint before.*Free some space"
+    with small_files(), pytest.raises(ResourceError, match=told):
         checkpoint.save(file, {"step": 2, "x": torch.zeros(100_000)})
     assert checkpoint.load(file)["step"] == 1
     assert [found.name for found in tmp_path.iterdir()] == ["last.pt"]
