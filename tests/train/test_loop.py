@@ -236,11 +236,3 @@ def test_the_state_of_a_scaler_survives_a_resume(tmp_path: Path, monkeypatch: py
     states = [checkpoint.load(tmp_path / name / "last.pt")["scaler"] for name in ("whole", "cut")]
     assert states[0] == states[1]
     assert states[0]["scale"] == 4.0 * 2**3
-
-
-@pytest.mark.slow
-def test_compiled_learns_the_same(tmp_path: Path) -> None:
-    config = CONFIG.model_copy(update={"steps": 4})
-    a, b = (run(tmp_path / str(on), config.model_copy(update={"compile": on})) for on in (False, True))
-    for x, y in zip(a.parameters(), b.parameters(), strict=True):
-        torch.testing.assert_close(x, y, atol=1e-5, rtol=1e-4)
