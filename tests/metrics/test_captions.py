@@ -95,6 +95,16 @@ def test_any_captions_have_the_figures_of_pycocoevalcap(rows: list[tuple[str, li
     assert own(pairs) == pytest.approx(published(pairs), abs=1e-9)
 
 
+def test_long_words_and_captions_have_the_figures_of_pycocoevalcap() -> None:
+    rng = random.Random(5)
+    words = ["a", "residential", "residentials", "internationalisation", "internationalisations", "größere", "x" * 30]
+    pairs = (
+        [" ".join(rng.choice(words) for _ in range(size)) for size in (70, 130, 64, 65, 3)],
+        [[" ".join(rng.choice(words) for _ in range(size)) for size in (9, 80, 64)] for _ in range(5)],
+    )
+    assert own(pairs) == pytest.approx(published(pairs), abs=1e-9)
+
+
 @pytest.mark.parametrize("made", CLASSES)
 def test_merged_parts_equal_the_whole_and_weights_repeat(made: Callable[[], Any]) -> None:
     answers, references = made_up()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from geoglot.metrics.ngrams import Corpus, Counts
+from geoglot.metrics.captions import Corpus, Counts
 
 SIGMA = 6.0
 
@@ -26,7 +26,7 @@ class Cider:
         self._scores: NDArray[np.float64] | None = None
 
     def add(self, answers: Sequence[str], references: Sequence[Sequence[str]], corpus: Corpus | None = None) -> None:
-        """Take in an answer and at least one reference for each of I pictures; ``corpus`` where they are counted already."""
+        """Take in an answer and at least one reference for each of I pictures; ``corpus`` where they are numbered already."""
         self._corpus = corpus if not self.answers else None
         self._scores = None
         self.answers += answers
@@ -60,11 +60,17 @@ def _alike(corpus: Corpus, grams: Counts) -> NDArray[np.float64]:
     runs = max(grams.runs, 1)
     mine, owner = grams.of(corpus.answer)
     theirs, place = grams.of(corpus.reference)
-    given = corpus.picture[place] * runs + grams.run[theirs]
+    run = grams.run[theirs]
+    given = corpus.picture[place] * runs + run
     seen = np.bincount(np.unique(given) % runs, minlength=runs)
     rarity = np.log(len(corpus.answer)) - np.log(np.maximum(seen, 1))
     value = grams.count * rarity[grams.run]
     norm = np.sqrt(np.bincount(grams.caption, value**2, len(corpus.length)))
+    # most runs of references are in no answer at all, of any picture
+    asked = np.zeros(runs, bool)
+    asked[grams.run[mine]] = True
+    some = np.flatnonzero(asked[run])
+    theirs, place, given = theirs[some], place[some], given[some]
     # an answer's own runs are in order, as are its pictures: a sorted table
     wanted = owner * runs + grams.run[mine]
     at = np.minimum(np.searchsorted(wanted, given), max(len(wanted) - 1, 0))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
+
+from geoglot.metrics.captions import Corpus, how_many, ones
 
 BETA = 1.2
 
@@ -20,11 +21,19 @@ class Rouge:
     def __init__(self) -> None:
         self.scores: NDArray[np.float64] = np.zeros(0)
 
-    def add(self, answers: Sequence[str], references: Sequence[Sequence[str]]) -> None:
-        """Take in an answer and at least one reference for each of I pictures."""
-        split = {text: text.split(" ") for text in {*answers, *chain.from_iterable(references)}}
-        found = [_score(split[own], [split[text] for text in set(texts)]) for own, texts in zip(answers, references, strict=True)]
-        self.scores = np.concatenate([self.scores, found])
+    def add(self, answers: Sequence[str], references: Sequence[Sequence[str]], corpus: Corpus | None = None) -> None:
+        """Take in an answer and at least one reference for each of I pictures; ``corpus`` where they are numbered already."""
+        corpus = Corpus.of(answers, references) if corpus is None else corpus
+        picture, reference = corpus.pairs
+        answer = corpus.answer[picture]
+        common = _common(corpus, answer, reference)
+        # an empty caption is one empty word to pycocoevalcap, which only another one has
+        first = np.flatnonzero(np.r_[True, picture[1:] != picture[:-1]])
+        precision = np.maximum.reduceat(common / np.maximum(corpus.length[answer], 1), first)
+        recall = np.maximum.reduceat(common / np.maximum(corpus.length[reference], 1), first)
+        both = recall + BETA**2 * precision
+        scores = (1 + BETA**2) * precision * recall / np.where(both > 0, both, 1)
+        self.scores = np.concatenate([self.scores, scores])
 
     def merge(self, other: Rouge) -> None:
         """Take in the captions of another."""
@@ -35,26 +44,15 @@ class Rouge:
         return {"rouge_l": float(np.average(self.scores, weights=weight))}
 
 
-def _score(answer: list[str], references: list[list[str]]) -> float:
-    places: dict[str, int] = {}
-    for place, word in enumerate(answer):
-        places[word] = places.get(word, 0) | 1 << place
-    common = [_common(places, len(answer), words) for words in references]
-    precision = max(common) / len(answer)
-    recall = max(length / len(words) for length, words in zip(common, references, strict=True))
-    if not precision or not recall:
-        return 0.0
-    return (1 + BETA**2) * precision * recall / (recall + BETA**2 * precision)
-
-
-def _common(places: dict[str, int], length: int, words: list[str]) -> int:
-    """Length of the longest common subsequence, all cells of a row at once as bits of one number (Hyyrö 2004).
-
-    ``places`` are the bits where each word of the other sentence, of ``length`` words, stands.
-    """
-    full = row = (1 << length) - 1
-    for word in words:
-        if word in places:
-            met = row & places[word]
-            row = row + met | row - met
-    return length - (row & full).bit_count()
+def _common(corpus: Corpus, answer: NDArray[np.int64], reference: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Lengths (P,) of longest common subsequences, all cells of a row at once as bits of one number (Hyyrö 2004)."""
+    found = ((corpus.length[answer] == 0) & (corpus.length[reference] == 0)).astype(np.int64)
+    for rows, bits in corpus.meetings(answer, reference):
+        length = corpus.length[answer[rows]]
+        full = ones(length, bits)
+        row = full
+        for places in bits:
+            met = row & places
+            row = (row + met) | (row - met)
+        found[rows] += length - how_many(row & full)
+    return found
