@@ -103,7 +103,8 @@ class Corpus:
 
     @cached_property
     def _start(self) -> Ints:
-        return np.r_[0, np.cumsum(self.length)[:-1]]
+        start: Ints = np.r_[0, np.cumsum(self.length)[:-1]]
+        return start
 
 
 def _numbers(texts: Iterable[str]) -> tuple[Ints, NDArray[np.uint64]]:

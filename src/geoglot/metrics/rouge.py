@@ -46,7 +46,7 @@ class Rouge:
 
 def _common(corpus: Corpus, answer: NDArray[np.int64], reference: NDArray[np.int64]) -> NDArray[np.int64]:
     """Lengths (P,) of longest common subsequences, all cells of a row at once as bits of one number (Hyyrö 2004)."""
-    found = ((corpus.length[answer] == 0) & (corpus.length[reference] == 0)).astype(np.int64)
+    found: NDArray[np.int64] = ((corpus.length[answer] == 0) & (corpus.length[reference] == 0)).astype(np.int64)
     for rows, bits in corpus.meetings(answer, reference):
         length = corpus.length[answer[rows]]
         full = ones(length, bits)
