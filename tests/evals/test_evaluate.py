@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,7 @@ def test_wrong_names_and_files_are_answered(tmp_path: Path) -> None:
 def test_classes_are_measured_with_baselines(root: Path, tmp_path: Path) -> None:
     found = runner.evaluate(Seer(), rules(tmp_path), root, taught(), tmp_path / "cache")
     assert found.figure == 75
-    assert (found.n, found.unparsed, found.skipped) == (12, None, ())
+    assert (found.n, found.skipped) == (12, ())
     assert found.low < 75 < found.high
     assert found.baselines == pytest.approx({"chance": 100 / 3, "majority": 100 / 3, "image-blind": 100 / 3, "nearest image": 75})
     assert found.term == "prompted classification of seen classes"
@@ -192,6 +193,21 @@ def test_captions_are_retrieved_as_each_protocol_says(root: Path, tmp_path: Path
     assert found["-skyscript"].details["distinct texts"] == 3 + 12
     assert all(one.baselines["chance"] < one.figure for one in found.values())
     assert found[""].baselines["nearest image's captions"] > found[""].baselines["chance"]
+
+
+def test_captions_found_among_those_of_training(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    found = runner.evaluate(
+        Seer(),
+        protocol.load("ucm-describe").model_copy(update={"source": "aid_rsicd", "split": "val"}),
+        root,
+        None,
+        tmp_path / "cache",
+    )
+    assert set(found.figures) == {"bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "cider"}
+    assert found.figures["bleu4"] > 0.5
+    assert found.baselines["image-blind"] < found.figure
+    assert "no METEOR: METEOR needs Java" in report.text(found)
 
 
 def test_captions_are_processed_as_written() -> None:

@@ -76,4 +76,3 @@ class Outcome:
     baselines: Mapping[str, float]
     mistakes: Sequence[Mistake] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
-    unparsed: int | None = None

@@ -16,7 +16,8 @@ NAMED = 8  # how many overlapping or skipped items are named in a text; all are 
 
 def text(report: Report) -> str:
     """A report for people."""
-    others = [f"{name} {value:.2f}" for name, value in report.figures.items() if name != report.metric]
+    digits = 2 if max(report.figures.values()) > 10 else 4  # per cent, or caption metrics
+    others = [f"{name} {value:.{digits}f}" for name, value in report.figures.items() if name != report.metric]
     lines = [
         f"{report.model} on {report.protocol}: {report.title}",
         f"  {report.term}; split {report.split}, n = {report.n:,}",
@@ -25,8 +26,6 @@ def text(report: Report) -> str:
         f"  without the model: {'; '.join(f'{name} {value:.2f}' for name, value in report.baselines.items())}",
     ]
     lines += _details(report.details)
-    if report.unparsed is not None:
-        lines.append(f"  unparsed answers: {report.unparsed:,} of {report.n:,} ({100 * report.unparsed / report.n:.1f} %), wrong")
     if report.skipped:
         lines.append(
             f"  pictures that could not be read: {len(report.skipped):,}, left out: {_some([s.id for s in report.skipped])}"
@@ -132,6 +131,9 @@ def _details(details: dict[str, Any]) -> list[str]:
     if "calibration" in details:
         part = details["calibration"]
         lines.append(f"  calibration at scale {part['scale']:g}: ECE {part['ece']:.1f} %, Brier {part['brier']:.3f}")
+    if "meteor" in details:
+        value = details["meteor"]
+        lines.append(f"  METEOR {value:.4f}" if isinstance(value, float) else f"  no METEOR: {value}")
     if "texts" in details:
         lines.append(
             f"  captions: {details['texts']:,}, of them different {details['distinct texts']:,}; gallery {details['gallery']}"

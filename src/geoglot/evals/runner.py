@@ -39,7 +39,6 @@ class Report:
     low: float
     high: float
     n: int
-    unparsed: int | None
     baselines: dict[str, float]
     skipped: tuple[material.Skipped, ...]
     overlap: overlap.Overlap | None
@@ -102,7 +101,6 @@ def evaluate(
         low=low,
         high=high,
         n=len(outcome.places),
-        unparsed=outcome.unparsed,
         baselines=dict(outcome.baselines),
         skipped=tuple(skipped),
         overlap=overlap.of(measured, record, root, cache) if check_overlap else None,
