@@ -54,7 +54,7 @@ def _day(year: int, month: int, day: int) -> datetime:
 
 PLANS = (
     Plan("harbour", "harbour", 1.0, 1728, _day(2021, 6, 14), (6.08, 52.36), (("ship", 40), ("storage tank", 8), ("house", 50))),
-    Plan("airfield", "airfield", 1.25, 1728, _day(2020, 8, 7), (6.16, 52.33), (("airplane", 6),)),
+    Plan("airfield", "airfield", 1.25, 1728, _day(2020, 8, 7), (6.16, 52.33), (("airplane", 20),)),
     Plan("town", "houses", 1.0, 1728, _day(2019, 5, 23), (6.05, 52.30), (("house", 600),)),
     Plan("river", "river", 2.0, 1728, _day(2020, 7, 2), (6.12, 52.28), (("bridge", 1),)),
     Plan("lake", "woods", 1.5, 1440, _day(2018, 9, 18), (6.18, 52.25)),

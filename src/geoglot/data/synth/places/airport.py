@@ -215,7 +215,7 @@ def airfield(s: Sketch, centre: tuple[float, float], angle: float, long: float =
     wide, gap = (
         (float(rng.choice([18.0, 23.0, 30.0])), 90.0)
         if small
-        else (float(rng.choice([45.0, 60.0])), float(rng.uniform(150, 230)))
+        else (float(rng.choice([45.0, 60.0])), float(rng.uniform(110, 190)))
     )
     side = float(rng.choice([-1, 1]))
 
