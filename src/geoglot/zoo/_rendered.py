@@ -18,6 +18,10 @@ from geoglot.zoo._study import Floats, Ints, numbered
 
 FIRST_SEED = 910_000  # far from the seeds of training, demonstration and tests
 TEMPLATE = "a satellite photo of {}."
+PARTLY = (
+    "Rendered scenes are of seen and unseen classes: nano was taught other places of an earlier state of the renderer, which "
+    "named no solar parks, quarries, stadiums, junctions, railways, parking lots, sports grounds and orchards."
+)
 SPARE = 250.0  # metres that a picture may lie off the middle, which is what its place is named for
 
 

@@ -15,7 +15,7 @@ from geoglot.evals.figure import Figure
 from geoglot.evals.panels import Line, Panel
 from geoglot.evals.study import Report
 from geoglot.models.ready import Ready
-from geoglot.zoo._rendered import FIRST_SEED, Look, scene_words, taken, trivial
+from geoglot.zoo._rendered import FIRST_SEED, PARTLY, Look, scene_words, taken, trivial
 from geoglot.zoo._study import Ints, StudyConfig, by_protocol, conduct, figure, numbered, probe, right, unit
 
 METRES = 0.3  # a pixel of UC Merced
@@ -95,8 +95,8 @@ def study(recipe: Recipe) -> Report:
         panels=panels([*found, *more], others),
         protocols={name: protocol.load(name).hash for name in ("ucm-captions", "ucm-classes")},
         notes=[
-            "UC Merced's classes and the rendered scene classes were taught (on other pictures): prompted classification of "
-            "seen classes.",
+            "UC Merced's classes were taught on other pictures: prompted classification of seen classes.",
+            PARTLY,
             f"The model looks at {model.spec.size} pixels a side, so 0.3 m is averaged to {METRES * 256 / model.spec.size:.2f} m "
             "in any case.",
         ],

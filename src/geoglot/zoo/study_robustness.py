@@ -19,7 +19,7 @@ from geoglot.evals.material import spread
 from geoglot.evals.panels import Line, Panel
 from geoglot.evals.study import Report
 from geoglot.models.ready import Ready
-from geoglot.zoo._rendered import FIRST_SEED, Look, scene_words, taken, trivial
+from geoglot.zoo._rendered import FIRST_SEED, PARTLY, Look, scene_words, taken, trivial
 from geoglot.zoo._study import Ints, StudyConfig, by_protocol, conduct, figure, numbered, probe, right, unit
 
 PROBED = "probe on ImageNet tower"
@@ -103,7 +103,8 @@ def study(recipe: Recipe) -> Report:
         notes=[
             *(f"{kind}: {what}" for kind, what in LEVELS.items()),
             "Nano's training showed it haze up to 0.4, gains from 0.3 to 0.9, and noise up to 0.04 of full scale on a part of "
-            "its pictures. The classes were taught: prompted classification of seen classes.",
+            "its pictures. AID's and UC Merced's classes were taught: prompted classification of seen classes.",
+            PARTLY,
             "The seasons' classes are those of each spot in summer.",
         ],
     )
