@@ -1,16 +1,27 @@
-"""Megapixels a second that one core renders, by kind of place and ground sampling distance, as a Markdown table."""
+"""Megapixels a second that one core renders, by kind of place and ground sampling distance, and by sensor, as Markdown tables."""
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import time
+from datetime import datetime
+from typing import Any
 
 from common import machine
-from geoglot.data.synth import KINDS, World, landscape, render
+from geoglot.data.synth import KINDS, World, compose, landscape, render
 
 GSDS = (0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 EXTENTS = ((2.0, 2500.0), (30.0, 9000.0))  # up to a ground sampling distance: side of the place in metres
 WIDEST = 1024  # pixels a side
+LOOKS = (0.5, 2.0, 10.0)
+SENSORS: dict[str, dict[str, Any]] = {
+    "three bands": {},
+    "three bands, a fifth in cloud": {"clouds": 0.2},
+    "panchromatic": {"bands": ("pan",)},
+    "the twelve bands of Sentinel-2": {"sensor": "sentinel-2"},
+    "radar, VV and VH": {"sensor": "sentinel-1"},
+}
 
 
 def rate(world: World, gsd: float, seconds: float) -> tuple[float, float]:
@@ -26,6 +37,28 @@ def rate(world: World, gsd: float, seconds: float) -> tuple[float, float]:
         render(world, grid, seed=1)
         best = min(best, time.process_time() - start)
     return first, size * size / 1e6 / best
+
+
+def sensors(kind: str, rounds: int = 3) -> None:
+    """Print the rates of views with their truth masks by sensor: the first of a place, which draws its shapes, and a later one."""
+    print(f"\nViews of {WIDEST} pixels a side with their truth masks ({kind}): the first of its place, then the same again.\n")
+    print("| sensor | " + " | ".join(f"{gsd:g} m, first | again" for gsd in LOOKS) + " |")
+    print("|---" * (2 * len(LOOKS) + 1) + "|")
+    for name, asked in SENSORS.items():
+        cells = []
+        for gsd in LOOKS:
+            taken: tuple[list[float], list[float]] = ([], [])
+            for seed in range(rounds):
+                world = landscape(seed, kind, max(2500, gsd * WIDEST))
+                start = time.process_time()
+                plan = compose(seed, world=world, gsd=gsd, size=WIDEST, date=datetime(2021, 7, 2), **asked)
+                plan.view()
+                middle = time.process_time()
+                plan.view()
+                taken[0].append(middle - start)
+                taken[1].append(time.process_time() - middle)
+            cells += [f"{WIDEST**2 / 1e6 / statistics.median(part):.1f}" for part in taken]
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 
 def main() -> None:
@@ -48,6 +81,7 @@ def main() -> None:
                 first, speed = rate(world, gsd, options.seconds)
                 cells.append(f"{speed:.1f}")
         print(f"| {kind} | " + " | ".join(cells) + f" | {made[0]:.2f}, {made[1]:.2f} | {first:.2f} |", flush=True)
+    sensors("country")
 
 
 if __name__ == "__main__":

@@ -56,6 +56,11 @@ def test_each_kind_renders_at_coarse_and_fine_pixels(kind):
         assert scene.kind == kind
 
 
+def test_motorways_cross_in_a_wide_place():
+    wide = landscape(3, "junction", 9000)
+    assert "viaduct" in {thing.label for thing in wide.things}
+
+
 def test_what_was_ordered_is_there():
     wanted = {"harbour": "ship", "tankfarm": "storage tank", "houses": "house", "airfield": "airplane"}
     for kind, label in wanted.items():

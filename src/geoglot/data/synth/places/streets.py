@@ -221,7 +221,9 @@ def junction(s: Sketch, x: float, y: float) -> None:
         cars(s, at[held], angle[held])
     motorway(s, lines[0], lanes, 0.5)
     middle = np.array([x, y])
-    deck = lines[1][np.hypot(*(lines[1] - middle).T) < 90 + wide]
+    # Points of the line are as far apart as the place is wide: the bridge needs its own.
+    over = resample(lines[1], 10.0)[0]
+    deck = over[np.hypot(*(over - middle).T) < 90 + wide]
     motorway(s, lines[1], lanes, 0.5)
     motorway(s, deck, lanes, 0.5, 38, 7.0)
     s.thing("viaduct", ribbon(deck, wide))
