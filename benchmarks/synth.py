@@ -40,7 +40,7 @@ def rate(world: World, gsd: float, seconds: float) -> tuple[float, float]:
 
 
 def sensors(kind: str, rounds: int = 3) -> None:
-    """Print the rates of views with their truth masks by sensor: the first of a place (which draws its shapes) and a later one."""
+    """Print the rates of views with their truth masks by sensor: the first of a place (which draws its shapes) and another."""
     print(f"\nViews of {WIDEST} pixels a side with their truth masks ({kind}): the first of its place, then the same again.\n")
     print("| sensor | " + " | ".join(f"{gsd:g} m, first | again" for gsd in LOOKS) + " |")
     print("|---" * (2 * len(LOOKS) + 1) + "|")
