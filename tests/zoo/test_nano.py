@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ from nano_kit import tiny_nano
 pytest.importorskip("accelerate", reason="training needs the extra [train]")
 
 from geoglot.core.config import dump_toml, load_toml
-from geoglot.core.errors import ModelError
+from geoglot.core.errors import ConfigError, ModelError
 from geoglot.data.augment import AugmentConfig, plain
+from geoglot.data.build import mixture
 from geoglot.data.build.mixture import Material
+from geoglot.models import record
 from geoglot.models.nano import save
 from geoglot.train import batches
 from geoglot.train.loop import Split, TrainConfig, fit
@@ -112,6 +115,28 @@ def test_overlap_is_dropped_with_all_windows() -> None:
     kept, dropped = nano.without_overlap(teach.take([2, 3, 4, 5, 6, 7]), [held])
     assert dropped == ["airport_obb/x1_jpg", "vhr10/c.webp"]
     assert kept.ids == ("x/d", "x/e", "x/f")
+
+
+def test_what_is_kept_out_is_neither_shown_nor_said(tmp_path: Path) -> None:
+    teach = material(8)
+    unseen = {"ucm": ("harbor",)}
+    phrases = nano.unseen_phrases(unseen)
+    assert "harbour with boats" in phrases
+    teach = replace(teach, texts=("Harbors, and boats", "a forest", "a field by the harbor", "harborside"))
+    kept = mixture.without_classes(teach, unseen, phrases)
+    assert set(kept.label) == {"forest"}
+    assert {kept.texts[i] for row in kept.by_kind for v in row.values() for i in v} == {"a forest", "harborside"}
+    assert nano.Classes.build(kept).phrases == ("forest",)
+    (tmp_path / "dropped.txt").write_text("ucm/a.webp\nvhr10/b\n")
+    written = record.write(nano.taught(kept, unseen, None, tmp_path), tmp_path / "n.safetensors")
+    read = load_toml(record.Record, written)
+    assert read.sources["ucm"].unseen == ("harbor",)
+    assert read.sources["ucm"].left_out == ("ucm/a.webp",)
+    assert read.sources["ucm"].pictures == len(kept) == 4
+    assert "forest" in read.taught_words()
+    assert "harbor" not in read.taught_words()
+    with pytest.raises(ConfigError, match="no class 'harbour'"):
+        nano.unseen_phrases({"ucm": ("harbour",)})
 
 
 def test_a_few_steps_train_only_what_should_be(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from geoglot.nn.batch import ImageBatch
 from geoglot.train.distribute import is_main, main_first
 from geoglot.train.loop import Group, Split, TrainConfig, fit
 from geoglot.train.optimise import layerwise
-from geoglot.zoo.nano import without_overlap
+from geoglot.zoo._nano_record import without_overlap
 
 Batch = tuple[ImageBatch, Tensor, Tensor]
 

@@ -16,12 +16,12 @@ from geoglot.core.config import Config
 from geoglot.core.errors import ModelError
 from geoglot.core.parts import find
 from geoglot.data.augment import AugmentConfig, augment, plain
-from geoglot.data.build import clouds, duplicates, mixture
+from geoglot.data.build import clouds, mixture
 from geoglot.data.build.mixture import Material
 from geoglot.encoders import minilm, resnet_v2
 from geoglot.evals import dual as figures
 from geoglot.losses.infonce import InfoNCEConfig, hits, infonce
-from geoglot.models import weights
+from geoglot.models import record, weights
 from geoglot.models.nano import Nano, NanoConfig, restore, save
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.cells import CellHead, channels_last
@@ -29,9 +29,9 @@ from geoglot.text import sentences, wordpiece
 from geoglot.text.words import WORDS
 from geoglot.train.distribute import is_main, main_first
 from geoglot.train.loop import Group, Split, TrainConfig, fit
+from geoglot.zoo._nano_record import TEACHES, taught, unseen_phrases, without_overlap
 
 LICENCE = "towers Apache-2.0; some of the training data is for research use: see the card"
-TEACHES = ("aid_rsicd", "ucm", "vhr10", "airport_obb", "ships", "dubai", "epfl_roads", "neon_trees")
 MEASURES = ("aid_rsicd", "ucm")
 CACHE_SIDE = 160
 GROUP = 8  # scene classes in a batch of hard negatives
@@ -47,6 +47,7 @@ class Recipe(Config):
     cloudy copies, that are taught beside the real pictures. ``grouped`` is the share of batches whose pictures come from
     eight scene classes only, so that most of their negatives are hard. With ``text_lr`` above zero the whole text tower is
     tuned. ``named`` is the weight of naming the scene class among those of its source, beside the contrast of sentences.
+    ``unseen`` are scene classes by source of which nothing is taught: no picture, and no sentence of any picture that says one.
     """
 
     recipe: Literal["nano"] = "nano"
@@ -67,6 +68,7 @@ class Recipe(Config):
     clouds: int = 0
     weights: dict[str, float] = {"aid_rsicd": 1.0, "ucm": 1.0}  # noqa: RUF012
     other_weight: float = 0.35
+    unseen: dict[str, tuple[str, ...]] = {}  # noqa: RUF012
     kinds: dict[str, float] = {"caption": 1.0, "class": 0.6, "things": 0.6, "cover": 0.6, "objects": 0.4}  # noqa: RUF012
     model: NanoConfig = NanoConfig()
     augment: AugmentConfig = AugmentConfig()
@@ -84,11 +86,13 @@ class Classes:
 
     @classmethod
     def build(cls, material: Material) -> Classes:
-        """Read the classes off the cards of the sources."""
+        """Read the classes that have pictures off the cards of the sources."""
+        present = set(zip(material.source, material.label, strict=True))
         rows = [
             (source, name, phrases[0])
             for source in sorted(set(material.source) & set(TEACHES))
             for name, phrases in sorted(find("data.sources", source).CARD.classes.items())
+            if (source, name) in present
         ]
         index = {row[:2]: i for i, row in enumerate(rows)}
         of = [index.get(key, -1) for key in zip(material.source, material.label, strict=True)]
@@ -155,24 +159,6 @@ class Stream:
         share = np.array([self.recipe.kinds.get(name, 1.0) for name in names])
         choices = by_kind[names[rng.choice(len(names), p=share / share.sum())]]
         return choices[rng.integers(len(choices))]
-
-
-def without_overlap(teach: Material, measure: Sequence[Material]) -> tuple[Material, list[str]]:
-    """Drop every training picture that a validation or test picture resembles, and give the dropped ids.
-
-    By perceptual hash under all turns; and by name, since the airports with boxes are AID's own (same numbers): a
-    picture goes with all its windows.
-    """
-    held = {i for part in measure for i in part.ids}
-    names = {Path(i).stem for i in held}
-    stem = [Path(i.split("@")[0]).name.removesuffix("_jpg").removesuffix(".webp") for i in teach.ids]
-    bad = {i for i, name in enumerate(stem) if teach.source[i] == "airport_obb" and name in names}
-    prints = duplicates.hashes(teach.pixels)
-    for part in measure:
-        bad |= {i for i, _ in duplicates.near(prints, duplicates.turned(part.pixels), bits=4)}
-    whole = {teach.ids[i].split("@")[0] for i in bad}
-    keep = [i for i, name in enumerate(teach.ids) if name.split("@")[0] not in whole]
-    return teach.take(keep), sorted(whole)
 
 
 def published(recipe: Recipe, texts: Sequence[str]) -> Nano:
@@ -340,6 +326,7 @@ def run(recipe: Recipe, folder: Path) -> Nano:
     )
     if is_main():
         save(model, folder / "nano.safetensors", LICENCE)
+        record.write(taught(teach, recipe.unseen, recipe.start, folder), folder / "nano.safetensors")
     return model.eval()
 
 
@@ -354,9 +341,13 @@ def material(recipe: Recipe, folder: Path) -> tuple[Material, dict[str, Material
         tests = [mixture.sources(root, cache, [name], "test", CACHE_SIDE) for name in MEASURES]
         everything = mixture.sources(root, cache, TEACHES, "train", CACHE_SIDE)
     teach, dropped = without_overlap(everything, [*held.values(), *tests])
+    if recipe.unseen:
+        teach = mixture.without_classes(teach, recipe.unseen, unseen_phrases(recipe.unseen))
     if recipe.scenes:
         with main_first():
             rendered = find("data.build", "rendered").material(recipe.scenes, CACHE_SIDE, cache)
+        if recipe.unseen:
+            rendered = mixture.without_classes(rendered, {}, unseen_phrases(recipe.unseen))
         teach = mixture.join([teach, rendered])
     if recipe.clouds:
         known = find("data.sources", "aid_rsicd").CARD.classes

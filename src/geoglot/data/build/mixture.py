@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,20 @@ def join(parts: Sequence[Material]) -> Material:
         tuple(s for part in parts for s in part.source),
         tuple(s for part in parts for s in part.label),
     )
+
+
+def without_classes(material: Material, kept_out: Mapping[str, Sequence[str]], phrases: Sequence[str]) -> Material:
+    """Drop the pictures of scene classes (by source), and every sentence that says one of the phrases, of any picture.
+
+    A picture that no sentence is left of is dropped too.
+    """
+    said = re.compile(r"\b(?:" + "|".join(re.escape(phrase) for phrase in phrases) + r")(?:e?s)?\b", re.IGNORECASE)
+    silent = [said.search(text) is None for text in material.texts]
+    by_kind = [{k: tuple(i for i in v if silent[i]) for k, v in row.items()} for row in material.by_kind]
+    by_kind = [{k: v for k, v in row.items() if v} for row in by_kind]
+    label, source = material.label, material.source
+    rows = [i for i, row in enumerate(by_kind) if row and label[i] not in kept_out.get(source[i], ())]
+    return replace(material, by_kind=tuple(by_kind)).take(rows)
 
 
 def sources(root: Path, cache: Path, names: Sequence[str], split: Split, size: int) -> Material:
