@@ -23,13 +23,13 @@ SETS = {"harvey": "Harvey (unseen)", "ucm": "UC Merced (seen in training)"}
 
 
 class Recipe(StudyConfig):
-    """``shots`` examples a class, drawn ``draws`` times; ``l2`` is the probes' decay, ``scale`` turns cosines into logits."""
+    """``shots`` examples a class, drawn ``draws`` times; ``l2`` is the probes' decay, ``scale`` turns cosines into logits (`nano` has learned 16)."""
 
     recipe: Literal["study_shots"] = "study_shots"
     shots: tuple[int, ...] = (1, 2, 4, 8, 16)
     draws: int = Field(default=10, ge=5)
     l2: float = Field(default=1e-3, gt=0)
-    scale: float = Field(default=100.0, gt=0)
+    scale: float = Field(default=16.0, gt=0)
 
 
 class Task:
