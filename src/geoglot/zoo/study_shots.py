@@ -23,7 +23,10 @@ SETS = {"harvey": "Harvey (unseen)", "ucm": "UC Merced (seen in training)"}
 
 
 class Recipe(StudyConfig):
-    """``shots`` examples a class, drawn ``draws`` times; ``l2`` is the probes' decay, ``scale`` turns cosines into logits (`nano` has learned 16)."""
+    """``shots`` examples a class, drawn ``draws`` times; ``l2`` is the probes' decay.
+
+    ``scale`` turns cosines into logits; `nano` has learned 16.
+    """
 
     recipe: Literal["study_shots"] = "study_shots"
     shots: tuple[int, ...] = (1, 2, 4, 8, 16)
