@@ -64,7 +64,7 @@ PLANS = (
 SEARCHES = (
     Search("storage tanks", lambda t: t.count.get("storage tank", 0) >= 1 and t.cover.get("tank", 0) > 0.01),
     Search("a harbour with many boats", lambda t: t.count.get("ship", 0) >= 1 and t.use.get("harbour", 0) > 0.1),
-    Search("airplanes parked at an airport", lambda t: t.count.get("airplane", 0) >= 1),
+    Search("airplanes on an airfield", lambda t: t.count.get("airplane", 0) >= 1),
     Search("farmland fields along a river", lambda t: t.cover.get("crops", 0) > 0.2 and t.cover.get("water", 0) > 0.03),
     Search("dense forest", lambda t: t.cover.get("forest", 0) > 0.6),
 )
