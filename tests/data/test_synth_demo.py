@@ -15,7 +15,7 @@ from geoglot.geo.scene import Scene
 @pytest.fixture(scope="module")
 def landscape_on_disk(tmp_path_factory) -> list[DemoScene]:
     small = tuple(
-        replace(plan, size=256) if plan.satellite else replace(plan, size=384, gsd=plan.gsd * plan.size / 384) for plan in PLANS
+        replace(plan, size=256) if plan.satellite else replace(plan, size=576, gsd=plan.gsd * plan.size / 576) for plan in PLANS
     )
     return demo_scenes(tmp_path_factory.mktemp("demo") / "scenes", seed=0, plans=small)
 
