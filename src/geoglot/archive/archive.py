@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,12 @@ class Archive:
     def path(self) -> str:
         """Where the archive is."""
         return self._store.path
+
+    @property
+    def version(self) -> tuple[int, int, int]:
+        """Changes with everything that a writer publishes: compare it to know whether to look again."""
+        seen = self._view().generation
+        return seen.number, seen.tiles, seen.scenes
 
     @property
     def model(self) -> ModelSpec:
@@ -147,22 +153,97 @@ class Archive:
         """
         if text is None and image is None and not like:
             raise InputError("Say what to look for: words, an image, or examples.")
+        title = queries.title(text, image, like)
+        chosen = {"bbox": bbox, "within": within, "time": time, "where": where}
+
+        def asked(view: View) -> NDArray[np.float32]:
+            parts = []
+            if image is not None or like:
+                parts.append(self._image_query(view, image, like, model))
+            if text is not None:
+                parts.append(_text_query(view, text, text_encoder or model))
+            return np.stack(parts)
+
+        return self._answer(asked, k, weight, chosen, merge, like, title)
+
+    def find(
+        self,
+        vectors: NDArray[np.float32],
+        *,
+        k: int = 20,
+        weight: float = 0.5,
+        bbox: Sequence[float] | None = None,
+        within: str | Path | BaseGeometry | None = None,
+        time: str | None = None,
+        where: Mapping[str, Any] | None = None,
+        merge: bool = True,
+        without: Sequence[str] = (),
+        title: str = "",
+    ) -> Hits:
+        """`search` for queries that are unit vectors already: (1, D), or (2, D) with the image first and the words second.
+
+        Rows whose ids are in `without` are left out.
+        """
+        if vectors.ndim != 2 or len(vectors) not in (1, 2) or vectors.shape[1] != self.model.dim:
+            raise InputError(f"Queries are one or two vectors of {self.model.dim} numbers, got {vectors.shape}.")
+        chosen = {"bbox": bbox, "within": within, "time": time, "where": where}
+        return self._answer(lambda _: vectors, k, weight, chosen, merge, without, title)
+
+    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """The stored vectors (N, D) of some rows, by ids of hits; `NotFoundError` names one that is not there."""
+        with self._store.errors("Reading"):
+            return self._view().vectors(ids)
+
+    def tiles(
+        self,
+        *,
+        bbox: Sequence[float] | None = None,
+        within: str | Path | BaseGeometry | None = None,
+        time: str | None = None,
+        where: Mapping[str, Any] | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> tuple[Hits, int]:
+        """Tiles that pass the filters, without scores and in the order of the table, and how many pass; see `search`."""
+        view = self._view()
+        with self._store.errors("Reading"):
+            hits, total = view.listed(filters.make(bbox, within, time, where, view.generation.hidden), limit, offset)
+        return Hits(hits), total
+
+    def embedded(
+        self,
+        *,
+        bbox: Sequence[float] | None = None,
+        within: str | Path | BaseGeometry | None = None,
+        time: str | None = None,
+        where: Mapping[str, Any] | None = None,
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
+        """Windows (N, 4), valid parts (N,) and vectors (N, D) of the tiles that pass the filters, as of one scene."""
+        view = self._view()
+        with self._store.errors("Reading"):
+            return view.embedded(filters.make(bbox, within, time, where, view.generation.hidden))
+
+    def _answer(
+        self,
+        asked: Callable[[View], NDArray[np.float32]],
+        k: int,
+        weight: float,
+        named: Mapping[str, Any],
+        merge: bool,
+        without: Sequence[str],
+        title: str,
+    ) -> Hits:
         if not 1 <= k <= MAX_K:
             raise InputError(f"k is a number from 1 to {MAX_K}, got {k}.")
         if not 0 <= weight <= 1:
             raise InputError(f"The weight of the words is a number from 0 to 1, got {weight}.")
         while True:
             view = self._view()
-            chosen = filters.make(bbox, within, time, where, view.generation.hidden)
-            parts = []
-            if image is not None or like:
-                parts.append(self._image_query(view, image, like, model))
-            if text is not None:
-                parts.append(_text_query(view, text, text_encoder or model))
+            chosen = filters.make(**named, hidden=view.generation.hidden)
+            vectors = asked(view)
             try:
                 with self._store.errors("Searching"):
-                    hits = view.answer(np.stack(parts), weight, Wanted(k, chosen, merge, frozenset(like)))
-                    return Hits(hits, queries.title(text, image, like))
+                    return Hits(view.answer(vectors, weight, Wanted(k, chosen, merge, frozenset(without))), title)
             except ArchiveError:  # a writer may have dropped the tables of a generation that it switched away from
                 if self._view() is view:
                     raise

@@ -79,14 +79,54 @@ class View:
         hidden = filters.make(hidden=self.generation.hidden).sql
         return int(self.tiles.count_rows(hidden or None))
 
-    def examples(self, ids: Sequence[str]) -> NDArray[np.float32]:
-        """The direction in which some rows lie; `NotFoundError` names one that is not there."""
+    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """The stored vectors (N, D) of some rows, in the order of their ids; `NotFoundError` names one that is not there."""
         where = filters.make(where={"id": list(ids)}, hidden=self.generation.hidden).sql
         rows = self.tiles.search().where(where).select(["id", "vector"]).to_arrow()
-        missing = sorted(set(ids) - set(rows["id"].to_pylist()))
+        places = {name: place for place, name in enumerate(rows["id"].to_pylist())}
+        missing = sorted(set(ids) - set(places))
         if missing:
             raise NotFoundError(f"The archive has no row {missing[0]!r}; examples are ids of hits of this archive.")
-        return queries.unit(ranking.vectors(rows["vector"].combine_chunks()).mean(axis=0))
+        return ranking.vectors(rows["vector"].combine_chunks())[[places[name] for name in ids]]
+
+    def examples(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """The direction in which some rows lie; `NotFoundError` names one that is not there."""
+        return queries.unit(self.vectors(sorted(set(ids))).mean(axis=0))
+
+    def listed(self, chosen: filters.Filter, limit: int, offset: int) -> tuple[list[Hit], int]:
+        """Rows that pass a filter in the order of the table, without scores, and how many pass."""
+        search = self._search(chosen)
+        if chosen.area is None:
+            total = int(self.tiles.count_rows(chosen.sql or None))
+            found = search.select(["id"]).limit(limit).offset(offset).to_arrow()["_rowid"].to_numpy()
+        else:
+            parts = [np.zeros(0, np.int64)]
+            for batch in search.select(["footprint"]).to_batches(8192):
+                meets = chosen.meets(batch["footprint"].to_pylist())
+                parts.append(batch["_rowid"].to_numpy().astype(np.int64)[meets])
+            every = np.concatenate(parts)
+            total, found = len(every), every[offset : offset + limit]
+        ids = found.astype(np.int64)
+        rows = self._rows(ids, np.full(len(ids), np.nan, dtype=np.float32)) if len(ids) else []
+        place = {int(row): number for number, row in enumerate(ids)}
+        rows.sort(key=lambda row: place[row["_rowid"]])
+        hits = [self._hit(offset + 1 + at, row, (row["row"], row["col"], row["height"], row["width"])) for at, row in enumerate(rows)]
+        return hits, total
+
+    def embedded(self, chosen: filters.Filter) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
+        """Windows (N, 4), valid parts (N,) and vectors (N, D) of the rows that pass a filter."""
+        names = ["row", "col", "height", "width", "valid", "footprint", "vector"]
+        rows = self._search(chosen).select(names).to_arrow().combine_chunks()
+        kept = np.flatnonzero(chosen.meets(rows["footprint"].to_pylist()))
+        windows = np.stack([rows[name].to_numpy() for name in names[:4]], axis=1).astype(np.int32)
+        if len(rows) == 0:
+            return windows, np.zeros(0, np.float32), np.zeros((0, self.generation.model.dim), np.float32)
+        vectors = ranking.vectors(rows["vector"].combine_chunks())
+        return windows[kept], rows["valid"].to_numpy()[kept], vectors[kept]
+
+    def _search(self, chosen: filters.Filter) -> Any:
+        search = self.tiles.search().with_row_id(True)
+        return search.where(chosen.sql) if chosen.sql else search
 
     def answer(self, vectors: NDArray[np.float32], weight: float, wanted: Wanted) -> list[Hit]:
         """Rank and collect; with more candidates of the approximate index where too few of them pass the exact tests."""

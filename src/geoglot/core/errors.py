@@ -93,3 +93,10 @@ class DivergedError(GeoglotError):
 
     exit_code = 11
     http_status = 500
+
+
+class AccessError(GeoglotError):
+    """What is asked for is there, and not for whom or whence it is asked."""
+
+    exit_code = 9
+    http_status = 403
