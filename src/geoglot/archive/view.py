@@ -110,7 +110,9 @@ class View:
         rows = self._rows(ids, np.full(len(ids), np.nan, dtype=np.float32)) if len(ids) else []
         place = {int(row): number for number, row in enumerate(ids)}
         rows.sort(key=lambda row: place[row["_rowid"]])
-        hits = [self._hit(offset + 1 + at, row, (row["row"], row["col"], row["height"], row["width"])) for at, row in enumerate(rows)]
+        hits = [
+            self._hit(offset + 1 + at, row, (row["row"], row["col"], row["height"], row["width"])) for at, row in enumerate(rows)
+        ]
         return hits, total
 
     def embedded(self, chosen: filters.Filter) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:

@@ -23,7 +23,9 @@ def run(
     ] = None,
     allow: Annotated[
         list[str] | None,
-        typer.Option(metavar="PLACE", help="A folder or address (https://...) that rasters may be taken in from; may be repeated."),
+        typer.Option(
+            metavar="PLACE", help="A folder or address (https://...) that rasters may be taken in from; may be repeated."
+        ),
     ] = None,
     allow_private: Annotated[bool, typer.Option("--allow-private", help="Addresses may lead to private networks.")] = False,
     cors: Annotated[

@@ -6,9 +6,25 @@ import io
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TextIO
+
+_watcher: ContextVar[Callable[[Progress], None] | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watched(watcher: Callable[[Progress], None]) -> Iterator[None]:
+    """Give all progress of this thread to a function, and none to a stream, while the block runs.
+
+    What it raises ends the work, in an orderly way: every step that reports progress releases what it holds.
+    """
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
 
 
 class Progress:
@@ -17,15 +33,19 @@ class Progress:
     def __init__(self, total: int | None, label: str, unit: str, stream: TextIO, every: float) -> None:
         self.total = total
         self.done = 0
-        self._label, self._unit, self._stream = label, unit, stream
+        self.label, self._unit, self._stream = label, unit, stream
         self._every = every
         self._live = stream.isatty()
         self._start = self._last = time.monotonic()
         self._written = False
+        self._watcher = _watcher.get()
 
     def advance(self, n: int = 1, note: str = "") -> None:
         """Count `n` more units; `note` is shown beside the figures."""
         self.done += n
+        if self._watcher is not None:
+            self._watcher(self)
+            return
         now = time.monotonic()
         if now - self._last >= (0.2 if self._live else self._every):
             self._last = now
@@ -38,7 +58,7 @@ class Progress:
 
     def line(self, note: str = "") -> str:
         """The state as one line."""
-        text = f"{self._label}: {self.done:,}"
+        text = f"{self.label}: {self.done:,}"
         if self.total is not None:
             text += f" of {self.total:,}"
         text += f" {self._unit}, {self.rate:,.1f}/s"

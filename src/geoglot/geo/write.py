@@ -58,11 +58,17 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_geotiff(
-    path: str | Path, raster: Raster, nodata: float | None = None, tags: Mapping[str, str] | None = None, cog: bool = True
+    path: str | Path,
+    raster: Raster,
+    nodata: float | None = None,
+    tags: Mapping[str, str] | None = None,
+    cog: bool = True,
+    colours: Mapping[int, tuple[int, int, int, int]] | None = None,
 ) -> Path:
     """Write a raster as a GeoTIFF, with overviews and internal tiles (COG) unless told otherwise.
 
-    Invalid pixels become `nodata`, or an internal mask where it is None. Band names, time and `tags` are kept.
+    Invalid pixels become `nodata`, or an internal mask where it is None. Band names, time and `tags` are kept. `colours` are
+    red, green, blue and opacity (0 to 255) of the values of a single band of bytes.
     """
     target = Path(path)
     if raster.data.dtype == np.bool_:
@@ -90,6 +96,8 @@ def write_geotiff(
         try:
             with rasterio.open(plain if cog else part, "w", **profile) as file:
                 _fill(file, raster, data, masked, tags)
+                if colours is not None:
+                    file.write_colormap(1, dict(colours))
             if not cog:
                 _check(part)
             else:

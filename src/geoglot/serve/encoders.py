@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from geoglot.archive import queries
 from geoglot.archive.indexing import check_model
-from geoglot.core.protocols import ModelSpec, TileEncoder
+from geoglot.core.protocols import ModelSpec, TextEncoder, TileEncoder
 from geoglot.serve.batching import Batcher
 
 Floats = NDArray[np.float32]
@@ -23,9 +23,7 @@ _REMEMBERED = 2048  # texts
 class Encoders:
     """Vectors of texts and of pictures; the image tower, which needs torch, is loaded when it is first wanted."""
 
-    def __init__(
-        self, spec: ModelSpec, model: str | None, most: int, wait: float, seen: Callable[[str, int], None]
-    ) -> None:
+    def __init__(self, spec: ModelSpec, model: str | None, most: int, wait: float, seen: Callable[[str, int], None]) -> None:
         """`model` names a file of the archive's model where it is none that loads by name."""
         from geoglot import models
 
@@ -39,6 +37,11 @@ class Encoders:
         self._known: OrderedDict[str, Floats] = OrderedDict()
         self._dual: Any = None
         self._tiles: Batcher[Tile, Floats] | None = None
+
+    @property
+    def words(self) -> TextEncoder:
+        """The text tower itself, for many texts at once."""
+        return self._text
 
     def text(self, words: str) -> Floats:
         """The unit vector (D,) of a text."""

@@ -15,7 +15,7 @@ from starlette.types import Scope
 from geoglot.core.errors import InputError, NotFoundError
 from geoglot.serve.errors import KeyMissing, TooMany
 
-_OPEN = ("/health", "/", "/docs", "/openapi.json", "/favicon.ico")
+_OPEN = ("/health", "/", "/docs", "/docs/style.css", "/openapi.json", "/favicon.ico")
 _LEAST = 16  # characters of a key
 _CALLERS = 10_000
 
@@ -64,7 +64,10 @@ class Keys:
         self._lock = threading.Lock()
 
     def admit(self, scope: Scope, headers: dict[str, str]) -> str:
-        """The name of who asks; raises `KeyMissing` and `TooMany`. The page and its files are for all, so that it can ask for a key."""
+        """The name of who asks; raises `KeyMissing` and `TooMany`.
+
+        The page and its files are for all, so that it can ask for a key.
+        """
         path = scope["path"]
         if path in _OPEN or path.startswith("/static/") or scope["method"] == "OPTIONS":
             return ""

@@ -44,6 +44,11 @@ class Entry:
     archive: Archive
 
     @property
+    def key(self) -> str:
+        """Names this state of the scene."""
+        return f"{self.id}-{self.row['run']}"
+
+    @property
     def name(self) -> str:
         """The name of its file."""
         return Path(str(self.row["href"])).name or str(self.row["href"])
@@ -124,7 +129,7 @@ class Library:
     @contextmanager
     def scene(self, entry: Entry) -> Iterator[Scene]:
         """The scene, open for reading."""
-        with self.shelf.lend(f"{entry.id}-{entry.row['run']}", lambda: reopen(entry.row)) as scene:
+        with self.shelf.lend(entry.key, lambda: reopen(entry.row)) as scene:
             yield scene
 
     def tile(self, id: str) -> Hit:

@@ -18,9 +18,8 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._requests = Counter(
-            "geoglot_requests_total", "Requests.", ("method", "route", "status"), registry=self.registry
-        )
+        self._requests = Counter("geoglot_requests_total", "Requests.", ("method", "route", "status"), registry=self.registry)
+        self._jobs = Counter("geoglot_jobs_total", "Jobs that have ended.", ("verb", "state"), registry=self.registry)
         self._seconds = Histogram(
             "geoglot_request_seconds", "Time to answer.", ("route",), buckets=_SECONDS, registry=self.registry
         )
@@ -50,6 +49,10 @@ class Metrics:
     def batched(self, kind: str, size: int) -> None:
         """Count one batch."""
         self._batches.labels(kind).observe(size)
+
+    def job(self, verb: str, state: str) -> None:
+        """Count a job that has ended."""
+        self._jobs.labels(verb, state).inc()
 
     def text(self) -> bytes:
         """All of it in Prometheus' own form."""

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geoglot.serve import problems
-from geoglot.serve.errors import Busy, Forbidden, TooLarge, Told, WrongHost
+from geoglot.serve.errors import Busy, Forbidden, Told, TooLarge, WrongHost
 from geoglot.serve.keys import Keys
 from geoglot.serve.logs import note, request_id
 from geoglot.serve.metrics import Metrics
@@ -51,7 +51,9 @@ class Guard:
         except Told as error:
             await call.refuse(error, scope, receive)
         except TimeoutError:
-            await call.refuse(Busy("The request takes too long.", "Ask for less, or start a job: POST /api/jobs."), scope, receive)
+            await call.refuse(
+                Busy("The request takes too long.", "Ask for less, or start a job: POST /api/jobs."), scope, receive
+            )
         finally:
             seconds = time.perf_counter() - began
             route = _route(scope)
@@ -65,12 +67,16 @@ class Guard:
         """Who asks; raises where the host, the origin, the key or the rate is not right."""
         host = re.sub(r":\d+$", "", headers.get("host", "")).lower()
         if "*" not in self._hosts and host not in self._hosts:
-            raise WrongHost(f"This server does not answer for the host {host[:80]!r}.", "Ask its operator to name it with --host-name.")
+            raise WrongHost(
+                f"This server does not answer for the host {host[:80]!r}.", "Ask its operator to name it with --host-name."
+            )
         origin = headers.get("origin")
         own = {f"http://{headers.get('host', '')}", f"https://{headers.get('host', '')}"}
         elsewhere = headers.get("sec-fetch-site") == "cross-site" or (origin is not None and origin not in own)
         if scope["method"] not in _READS and elsewhere and origin not in self._settings.cors:
-            raise Forbidden("A page of another site may not change anything here.", "Ask the operator to name its origin with --cors.")
+            raise Forbidden(
+                "A page of another site may not change anything here.", "Ask the operator to name its origin with --cors."
+            )
         return self._keys.admit(scope, headers)
 
 

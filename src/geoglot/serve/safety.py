@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import rasterio
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
@@ -20,8 +21,18 @@ from geoglot.core.errors import NetworkError
 from geoglot.serve.errors import Forbidden, Malformed, TooLarge, Unusable, WrongType
 
 # Kinds that hold pixels and nothing else: a VRT or a map service description may name any other file or address.
-DRIVERS = ("GTiff", "COG", "PNG", "JPEG", "JP2OpenJPEG", "WEBP")
-_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51", b"RIFF")
+# They are known by their first bytes, and opened by that driver alone.
+_HEADS = {
+    b"II*\0": "GTiff",
+    b"MM\0*": "GTiff",
+    b"II+\0": "GTiff",
+    b"MM\0+": "GTiff",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"\0\0\0\x0cjP  ": "JP2OpenJPEG",
+    b"\xff\x4f\xff\x51": "JP2OpenJPEG",
+    b"RIFF": "WEBP",
+}
 _MAX_SIDE = 2**20
 _MAX_BANDS = 1024
 _MAX_RATIO = 4000  # of pixels to bytes: deflate reaches 1,032 on constant data
@@ -39,14 +50,21 @@ def check_raster(path: Path, pixels: int) -> None:
     """
     with path.open("rb") as file:
         head = file.read(16)
-    if not head.startswith(_HEADS) or (head.startswith(b"RIFF") and head[8:12] != b"WEBP"):
+    driver = next((name for start, name in _HEADS.items() if head.startswith(start)), None)
+    if driver is None or (driver == "WEBP" and head[8:12] != b"WEBP"):
         raise WrongType("The file is no raster of a kind that is taken.", _KINDS)
     try:
-        with rasterio.open(path, driver=list(DRIVERS)) as file:
-            height, width, count = file.height, file.width, file.count
-            claimed = height * width * sum(_bytes(kind) for kind in file.dtypes)
-    except (RasterioError, CPLE_BaseError, ValueError, OSError, TypeError):
-        raise Unusable("The file is damaged: it cannot be opened as a raster.", "Check it with 'geoglot verify', then send it again.") from None
+        with rasterio.open(path, driver=driver) as raster:
+            height, width, count = raster.height, raster.width, raster.count
+            claimed = height * width * sum(np.dtype(kind).itemsize for kind in raster.dtypes)
+        with rasterio.open(path) as raster:  # as it will be opened later: no other driver may think that the file is its own
+            driver = driver if raster.driver == driver else None
+    except (RasterioError, CPLE_BaseError, ValueError, OSError):
+        raise Unusable(
+            "The file is damaged: it cannot be opened as a raster.", "Check it with 'geoglot verify', then send it again."
+        ) from None
+    if driver is None:
+        raise WrongType("The file is of two kinds at once.", _KINDS)
     if count == 0:
         raise Unusable("The file holds no bands.", "Send one of its parts as a GeoTIFF.")
     if height * width > pixels or max(height, width) > _MAX_SIDE or count > _MAX_BANDS:
@@ -60,12 +78,6 @@ def check_raster(path: Path, pixels: int) -> None:
             f"The file claims {claimed / 2**20:,.0f} MiB of pixels and holds {held / 2**20:,.2f} MiB.",
             "Its header is damaged, or nearly all of it is empty: cut out the part with data.",
         )
-
-
-def _bytes(kind: str) -> int:
-    import numpy as np
-
-    return int(np.dtype(kind).itemsize)
 
 
 def check_depth(body: bytes, most: int) -> None:
@@ -105,7 +117,8 @@ def is_address(source: str) -> bool:
 def check_address(source: str, allow: Sequence[str]) -> tuple[str, str, int, str]:
     """Scheme, host, port and path of an address that the operator allows; `Forbidden` otherwise."""
     refused = Forbidden(
-        "The service may not read this address.", "Upload the file (POST /api/uploads), or ask the operator to --allow the address."
+        "The service may not read this address.",
+        "Upload the file (POST /api/uploads), or ask the operator to --allow the address.",
     )
     try:
         parts = urlsplit(source)
@@ -152,7 +165,9 @@ def fetch(source: str, target: Path, allow: Sequence[str], private: bool, most: 
             connection.request("GET", path, headers={"Accept": "image/*, */*", "User-Agent": "geoglot"})
             answer = connection.getresponse()
             if answer.status != 200:
-                raise NetworkError(f"The address answers with {answer.status}; redirects are not followed: give the last address.")
+                raise NetworkError(
+                    f"The address answers with {answer.status}; redirects are not followed: give the last address."
+                )
             _copy(answer, target, most, until)
         finally:
             connection.close()
@@ -173,10 +188,8 @@ def _copy(answer: http.client.HTTPResponse, target: Path, most: int, until: floa
 
 
 def check_public(address: str) -> None:
-    """Raise `Forbidden` for an address of a private network, this machine, a link, or any other that is not of the open network."""
+    """Raise `Forbidden` for an address of this machine, a private network, or any other that is not of the open network."""
     found = ipaddress.ip_address(address.split("%")[0])
     inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None) or found
     if not found.is_global or not inner.is_global or found.is_multicast:
-        raise Forbidden(
-            "The address leads to a private network.", "Upload the file, or ask the operator for --allow-private."
-        )
+        raise Forbidden("The address leads to a private network.", "Upload the file, or ask the operator for --allow-private.")

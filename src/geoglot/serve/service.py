@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 import time
 from pathlib import Path
 from typing import IO, Any
@@ -10,9 +11,12 @@ from typing import IO, Any
 from geoglot.core.errors import LockedError, ResourceError
 from geoglot.serve.chips import Chips
 from geoglot.serve.encoders import Encoders
-from geoglot.serve.library import Library
+from geoglot.serve.errors import Forbidden
+from geoglot.serve.jobs import Jobs
+from geoglot.serve.library import Entry, Library
 from geoglot.serve.metrics import Metrics
 from geoglot.serve.pictures import Studio
+from geoglot.serve.saved import Saved
 from geoglot.serve.searching import Searcher
 from geoglot.serve.settings import Settings
 
@@ -29,17 +33,19 @@ class Service:
             for name in ("uploads", "jobs", "chips"):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ResourceError(f"State cannot be kept in {self.folder} ({error.strerror}): name a folder with --state.") from None
+            raise ResourceError(
+                f"State cannot be kept in {self.folder} ({error.strerror}): name a folder with --state."
+            ) from None
         self._lock = _locked(self.folder / ".lock")
         self.metrics = Metrics()
         self.library = Library(settings.archive, self.folder / "archive", settings.limits.open_scenes)
-        self.encoders = Encoders(
-            self.library.main.model, settings.model, settings.batch, settings.wait, self.metrics.batched
-        )
+        self.encoders = Encoders(self.library.main.model, settings.model, settings.batch, settings.wait, self.metrics.batched)
         self.studio = Studio(settings.limits.tile_cache)
         self.chips = Chips(self.encoders, settings.limits, self.folder / "chips")
         self.search = Searcher(self.library, self.encoders, self.chips, settings.limits)
         self.metrics.watch(self)
+        self.saved = Saved(self.search, self.library, self.folder / "saved.json", settings.limits)
+        self.jobs = Jobs(self, self.folder / "jobs", settings.limits)
 
     def facts(self) -> dict[str, Any]:
         """The collection in figures, for the page."""
@@ -58,8 +64,19 @@ class Service:
             "gsd": [min(sizes), max(sizes)] if sizes else None,
         }
 
+    def remove(self, entry: Entry) -> None:
+        """Take an uploaded scene out, with its file where that was uploaded too; raises `Forbidden` for any other scene."""
+        if not entry.uploaded:
+            raise Forbidden("The scene is part of the operator's archive.", "Only uploads can be removed.")
+        entry.archive.remove(str(entry.row["scene"]))
+        self.library.shelf.forget(entry.key)
+        path = Path(str(entry.row["href"]))
+        if path.parent.parent == self.folder / "uploads":
+            shutil.rmtree(path.parent, ignore_errors=True)
+
     def close(self) -> None:
         """End threads and close files."""
+        self.jobs.close()
         self.encoders.close()
         self.studio.close()
         self.library.close()
@@ -73,7 +90,7 @@ def _locked(path: Path) -> IO[str]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
-        raise LockedError(f"Another server keeps its state in {path.parent}: stop it, or name another folder with --state.") from None
+        raise LockedError(
+            f"Another server keeps its state in {path.parent}: stop it, or name another folder with --state."
+        ) from None
     return file
-
-

@@ -66,9 +66,7 @@ class Search(Area):
     like: TileIds = Field(default_factory=list, description="Tiles that are good.")
     unlike: TileIds = Field(default_factory=list, description="Tiles that are not what is meant.")
     near: (
-        Annotated[
-            list[Number], Field(min_length=2, max_length=2, description="[lon, lat]: as the tile at this place looks.")
-        ]
+        Annotated[list[Number], Field(min_length=2, max_length=2, description="[lon, lat]: as the tile at this place looks.")]
         | None
     ) = None
     weight: Annotated[float, Field(ge=0, le=1, description="Share of the words beside a picture.")] = 0.5

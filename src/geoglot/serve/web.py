@@ -23,9 +23,15 @@ def serve(settings: Settings, host: str, port: int, level: str = "info") -> None
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=256)
     except OSError as error:
         app.state.service.close()
-        raise InputError(f"{host}:{port} cannot be listened on ({error.strerror or error}): choose another --port or --host.") from None
+        raise InputError(
+            f"{host}:{port} cannot be listened on ({error.strerror or error}): choose another --port or --host."
+        ) from None
     shown = f"[{host}]" if ":" in host else host
-    print(f"Serving {settings.archive} at http://{shown}:{listener.getsockname()[1]}/ (end with Ctrl-C)", file=sys.stderr, flush=True)
+    print(
+        f"Serving {settings.archive} at http://{shown}:{listener.getsockname()[1]}/ (end with Ctrl-C)",
+        file=sys.stderr,
+        flush=True,
+    )
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from geoglot import __version__
 from geoglot.serve.routes._common import Served, answer
+from geoglot.serve.routes.jobs import verbs
 
 router = APIRouter(tags=["service"])
 
@@ -43,7 +44,7 @@ def archive(service: Served) -> JSONResponse:
             "name": settings.title,
             "version": __version__,
             **service.facts(),
-            "verbs": [],
+            "verbs": verbs(),
             "limits": limits,
             "uploads": settings.uploads,
             "basemap": None if settings.basemap is None else asdict(settings.basemap),

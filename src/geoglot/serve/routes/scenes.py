@@ -142,4 +142,3 @@ def thumbnail(service: Served, request: Request, tile: Name, size: Size = 192) -
             return pictures.part(opened, hit.window, size)
 
     return picture(request, service.studio.make(tag, work), tag, 86400)
-

@@ -39,9 +39,25 @@ class SceneLabels:
     def of(cls, scene: Scene, windows: Sequence[Window], valid: Floats, scores: Floats) -> SceneLabels:
         """Labels of a scene's windows, put in order of row and column."""
         places = np.array(windows, dtype=np.int32).reshape(-1, 4)
-        order = np.lexsort((places[:, 1], places[:, 0]))
         known = (scene.id, scene.shape, scene.grid, scene.time, scene.gsd, scene.sensor.id)
-        return cls(*known, places[order], valid[order], scores[order])
+        return cls.ordered(*known, places, valid, scores)
+
+    @classmethod
+    def ordered(
+        cls,
+        scene: str,
+        shape: tuple[int, int],
+        grid: Grid | None,
+        time: datetime | None,
+        gsd: float | None,
+        sensor: str,
+        windows: NDArray[np.int32],
+        valid: Floats,
+        scores: Floats,
+    ) -> SceneLabels:
+        """The same from plain values, windows as (N, 4)."""
+        order = np.lexsort((windows[:, 1], windows[:, 0]))
+        return cls(scene, shape, grid, time, gsd, sensor, windows[order], valid[order], scores[order])
 
     def __len__(self) -> int:
         return len(self.windows)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,12 @@ def check_none(given: bool | None, chosen: Calibration, spec: ModelSpec) -> bool
             f"python -m geoglot.evals.unknown {spec.id} --write FILE and pass it with --calibration."
         )
     return chosen.bank is not None if given is None else given
+
+
+def check_count(names: Sequence[str]) -> None:
+    """Raise `InputError` for a single class, which there is nothing to tell from."""
+    if len(names) == 1:
+        raise InputError(f"There is nothing to tell {names[0]!r} from: name another class, or use --none.")
 
 
 def write(path: Path, made: Calibration) -> None:

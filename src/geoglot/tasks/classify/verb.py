@@ -75,7 +75,7 @@ def classify(
         raise InputError(f"{words.NONE!r} and transduction go with labels in words; for a head, mark a class of everything else.")
     classes = None if labels is None else words.read_labels(labels)
     if few_shot is None and none is False and classes is not None:
-        _check_count(classes)
+        scores.check_count(tuple(classes))
     shots = FewShot(few_shot) if isinstance(few_shot, str | Path) else few_shot
     marks = None if shots is None else marking.read_marks(shots.marks, shots.key)
     templates = words.check(templates)
@@ -136,17 +136,12 @@ def _check_request(labels: Any, few_shot: Any, head: Any, save: Any, per: str, b
         raise InputError(f"There is no folder {Path(save).parent} for the head: make it first.")
 
 
-def _check_count(classes: words.Classes) -> None:
-    if len(classes) == 1:
-        raise InputError(f"There is nothing to tell {next(iter(classes))!r} from: name another class, or use --none.")
-
-
 def _by_words(model: Any, encoder: TileEncoder, said: _Words, none: bool | None, transductive: bool) -> _Rule:
     assert said.classes is not None
     chosen = scores.calibration(encoder.spec, said.calibration)
     with_none = scores.check_none(none, chosen, encoder.spec)
     if not with_none:
-        _check_count(said.classes)
+        scores.check_count(tuple(said.classes))
     known = prompts.encode(model, said.classes, said.templates)
     names = (*known.names, words.NONE) if with_none else known.names
 
