@@ -225,7 +225,7 @@ def test_an_upload_becomes_a_scene_and_can_be_removed(start: Start, tmp_path: Pa
     job = client.post("/api/uploads", files={"file": ("../../evil name.tif", tif(tmp_path))})
     assert job.status_code == 202
     done = wait(client, job.json()["id"])
-    assert done["state"] == "done" and done["results"] == [], done
+    assert (done["state"], done["results"]) == ("done", []), done
     (id,) = done["scenes"]
     scene = client.get(f"/api/scenes/{id}").json()
     assert scene["properties"]["uploaded"]

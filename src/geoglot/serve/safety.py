@@ -16,6 +16,7 @@ import numpy as np
 import rasterio
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
+from rasterio.windows import Window
 
 from geoglot.core.errors import NetworkError
 from geoglot.serve.errors import Forbidden, Malformed, TooLarge, Unusable, WrongType
@@ -45,7 +46,7 @@ _CHUNK = 1 << 18
 def check_raster(path: Path, pixels: int) -> None:
     """Raise where a file is no raster of a kind that holds its pixels itself, or one that would not fit.
 
-    The header alone is read: `WrongType` for another kind, `TooLarge` for more pixels than `pixels`, a side or a number of
+    The header is read, and the last pixel: `WrongType` for another kind, `TooLarge` for more pixels than `pixels`, a side or a number of
     bands that nothing real has, or a file that claims thousands of times what it holds; `Unusable` for a broken one.
     """
     with path.open("rb") as file:
@@ -59,6 +60,8 @@ def check_raster(path: Path, pixels: int) -> None:
             claimed = height * width * sum(np.dtype(kind).itemsize for kind in raster.dtypes)
         with rasterio.open(path) as raster:  # as it will be opened later: no other driver may think that the file is its own
             driver = driver if raster.driver == driver else None
+            if height * width <= pixels:  # a file that breaks off is told now, and not by a job later
+                raster.read(count, window=Window(width - 1, height - 1, 1, 1))
     except (RasterioError, CPLE_BaseError, ValueError, OSError):
         raise Unusable(
             "The file is damaged: it cannot be opened as a raster.", "Check it with 'geoglot verify', then send it again."

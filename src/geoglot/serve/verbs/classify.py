@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from geoglot.archive import filters as archive_filters
+from geoglot.archive.rows import tile_id
 from geoglot.core.errors import InputError
 from geoglot.core.progress import track
+from geoglot.geo.grid import Window
 from geoglot.serve import classmap, styles
 from geoglot.serve.jobs import Context
 from geoglot.serve.library import Entry
@@ -93,11 +95,23 @@ def _kept(path: Path, entry: Entry) -> list[SceneLabels]:
     return [SceneLabels(entry.id, shape, classmap.grid_of(row), row["time"], row["gsd"], row["sensor"], windows, valid, scores)]
 
 
+def _window(row: dict[str, Any]) -> Window:
+    return row["row"], row["col"], row["height"], row["width"]
+
+
 def _write(labels: Labels, entries: list[Entry], context: Context) -> None:
     colours = styles.colours(labels.names)
     names = {entry.id: entry.name for entry in entries}
+    runs = {entry.id: int(entry.row["run"]) for entry in entries}
     rows = [
-        {"scene": row["scene"], "label": row["label"], "score": row["score"], "name": names[row["scene"]], **row}
+        {
+            "scene": row["scene"],
+            "label": row["label"],
+            "score": row["score"],
+            "name": names[row["scene"]],
+            "id": tile_id(runs[row["scene"]], _window(row)),
+        }
+        | row
         | {"colour": colours[row["label"]]}
         for row in labels
     ]

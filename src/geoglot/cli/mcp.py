@@ -1,0 +1,31 @@
+"""Give an assistant the archive as tools: a Model Context Protocol server on standard input and output.
+
+Name this command in the settings of the program that the assistant runs in. Nothing is written to the archive, and nothing
+is sent anywhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from geoglot.core.errors import ModelError
+
+
+def run(
+    archive: Annotated[str, typer.Argument(help="An archive made by `geoglot index`.", show_default=False)],
+    name: Annotated[str, typer.Option(help="What the archive is called.")] = "",
+    model: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The archive's model, where it is none of `geoglot models`.")
+    ] = None,
+) -> None:
+    """Serve tools over standard input and output."""
+    try:
+        from geoglot.serve import logs, tools
+        from geoglot.serve.settings import Settings
+    except ModuleNotFoundError as error:
+        raise ModelError(f"This needs {error.name}: pip install 'geoglot[serve]'.") from None
+    logs.start("warning")  # standard output belongs to the protocol
+    with tools.opened(Settings(archive, name=name, model=model)) as server:
+        server.run("stdio")

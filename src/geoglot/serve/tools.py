@@ -1,0 +1,230 @@
+"""The archive for assistants: a Model Context Protocol server whose tools are the verbs, with typed arguments and answers."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from mcp.server.mcpserver import Image, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import BaseModel, Field, ValidationError
+
+from geoglot import __version__
+from geoglot.core.errors import GeoglotError
+from geoglot.geo import vectors
+from geoglot.serve import features, pictures, problems
+from geoglot.serve.jobs import ENDED
+from geoglot.serve.service import Service
+from geoglot.serve.settings import Settings
+from geoglot.serve.shapes import Search
+
+_ABOUT = (
+    "An archive of satellite and aerial imagery. Search it in words, look at what was found (picture), ask for more of the same "
+    "(like and unlike take ids of hits), and classify tiles by labels. Boxes are west, south, east, north in degrees."
+)
+_PATIENCE = 600.0
+_Call = TypeVar("_Call", bound=Callable[..., Any])
+Bbox = Annotated[list[float] | None, Field(min_length=4, max_length=4, description="West, south, east, north in degrees.")]
+Time = Annotated[str | None, Field(description="A year, month or date, or an interval A/B of them; .. is an open end.")]
+Scene = Annotated[str | None, Field(description="Only in this scene, by its id.")]
+
+
+class Place(BaseModel):
+    """A tile that answers a search."""
+
+    id: str
+    rank: int
+    score: float
+    scene: str | None
+    name: str | None = Field(description="The scene's file.")
+    time: str | None
+    gsd: float | None = Field(description="Metres a pixel.")
+    centre: tuple[float, float] | None = Field(description="Longitude and latitude.")
+
+
+class SceneInfo(BaseModel):
+    """A scene of the archive."""
+
+    id: str
+    name: str
+    time: str | None
+    gsd: float | None
+    sensor: str
+    bands: list[str]
+    tiles: int
+    bbox: list[float] | None
+
+
+class ArchiveInfo(BaseModel):
+    """The archive in figures."""
+
+    name: str
+    model: str
+    scenes: int
+    tiles: int
+    bbox: list[float] | None
+    time: list[str] | None
+    sensors: list[str]
+
+
+class Classes(BaseModel):
+    """How many tiles have each label, and the best examples of each (ids of tiles)."""
+
+    tiles: int
+    counts: dict[str, int]
+    examples: dict[str, list[str]]
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[MCPServer[Any]]:
+    """A server with the tools over an archive; its state is gone when the block ends."""
+    with tempfile.TemporaryDirectory(prefix="geoglot-mcp-") as folder:
+        service = Service(replace(settings, state=Path(folder), uploads=False))
+        try:
+            yield server(service)
+        finally:
+            service.close()
+
+
+def server(service: Service) -> MCPServer[Any]:
+    """The tools over a service."""
+    made: MCPServer[Any] = MCPServer(
+        "geoglot", title=f"geoglot: {service.settings.title}", instructions=_ABOUT, version=__version__
+    )
+
+    @made.tool(title="What the archive holds")
+    @_told
+    def archive() -> ArchiveInfo:
+        """Figures of the archive: scenes, tiles, extent, span of time, sensors."""
+        facts = vectors.plain(service.facts())
+        model = facts.pop("model")["name"]
+        return ArchiveInfo(name=service.settings.title, model=model, **{key: facts[key] for key in facts if key != "gsd"})
+
+    @made.tool(title="List scenes")
+    @_told
+    def scenes(
+        bbox: Bbox = None, time: Time = None, sensor: str | None = None, limit: Annotated[int, Field(ge=1, le=200)] = 20
+    ) -> list[SceneInfo]:
+        """Scenes, newest first, by place, time and sensor."""
+        return [_scene(entry) for entry in features.chosen(service.library, bbox, time, sensor)[:limit]]
+
+    @made.tool(title="One scene")
+    @_told
+    def scene(id: str) -> SceneInfo:
+        """What is known of a scene."""
+        return _scene(service.library.entry(id))
+
+    @made.tool(title="Search")
+    @_told
+    def search(
+        text: Annotated[str | None, Field(description="What to look for, in words.")] = None,
+        like: Annotated[list[str] | None, Field(description="Ids of tiles that are good.")] = None,
+        unlike: Annotated[list[str] | None, Field(description="Ids of tiles that are not what is meant.")] = None,
+        bbox: Bbox = None,
+        time: Time = None,
+        sensor: str | None = None,
+        in_scene: Scene = None,
+        limit: Annotated[int, Field(ge=1, le=100)] = 10,
+    ) -> list[Place]:
+        """Find places in words, by examples, or both; best first."""
+        asked = {"text": text, "like": like or [], "unlike": unlike or [], "bbox": bbox, "time": time, "sensor": sensor}
+        hits = service.search.find(Search.model_validate({**asked, "scene": in_scene, "limit": limit}))
+        return [_place(feature) for feature in features.hits(hits, service.library)["features"]]
+
+    @made.tool(title="Look at a tile or scene")
+    @_told
+    def picture(id: str, kind: Literal["tile", "scene"] = "tile", size: Annotated[int, Field(ge=32, le=1024)] = 384) -> Image:
+        """A picture, north up."""
+        hit = service.library.tile(id) if kind == "tile" else None
+        entry = service.library.entry(id) if hit is None else service.library.of_hit(hit)
+        if entry is None:
+            raise ToolError("The scene of this tile is gone. Search anew.")
+        with service.library.scene(entry) as scene:
+            return Image(data=pictures.part(scene, None if hit is None else hit.window, size), format="png")
+
+    @made.tool(title="Classify")
+    @_told
+    def classify(
+        labels: Annotated[list[str], Field(min_length=1, max_length=50, description="Words; synonyms with bars: harbour|port.")],
+        bbox: Bbox = None,
+        time: Time = None,
+        in_scene: Scene = None,
+        none: Annotated[bool | None, Field(description="Whether a tile may fit none of the labels.")] = None,
+    ) -> Classes:
+        """Which of some labels fits each tile best: counts, and the best examples of each label."""
+        given = {"labels": labels, "bbox": bbox, "time": time, "scene": in_scene, "none": none}
+        return _classes(service, {key: value for key, value in given.items() if value is not None})
+
+    return made
+
+
+def _told(call: _Call) -> _Call:
+    """Errors of our own tree as errors of the tool: what is wrong and what to do, without folders of this machine."""
+
+    @functools.wraps(call)
+    def inner(*args: Any, **options: Any) -> Any:
+        try:
+            return call(*args, **options)
+        except GeoglotError as error:
+            problem = problems.of(error)
+            raise ToolError(f"{problem.detail} {problem.remedy}") from None
+        except ValidationError as error:
+            raise ToolError("; ".join(f"{part['loc']}: {part['msg']}" for part in error.errors()[:5])) from None
+
+    return inner  # type: ignore[return-value]
+
+
+def _scene(entry: Any) -> SceneInfo:
+    made = features.scene(entry)
+    told = made["properties"]
+    names = ("name", "time", "gsd", "sensor", "bands", "tiles")
+    return SceneInfo(id=entry.id, bbox=made.get("bbox"), **{name: told[name] for name in names})
+
+
+def _place(feature: dict[str, Any]) -> Place:
+    from shapely.geometry import shape
+
+    told = feature["properties"]
+    centre = None
+    if feature["geometry"] is not None:
+        point = shape(feature["geometry"]).centroid
+        centre = (round(point.x, 6), round(point.y, 6))
+    names = ("id", "rank", "score", "scene", "name", "time", "gsd")
+    return Place(centre=centre, **{name: told[name] for name in names})
+
+
+def _classes(service: Service, parameters: dict[str, Any]) -> Classes:
+    job = service.jobs.add("classify", parameters)
+    until = time.monotonic() + _PATIENCE
+    while job.state not in ENDED:
+        if time.monotonic() > until:
+            service.jobs.cancel(job.id)
+            raise ToolError("It takes longer than ten minutes: narrow the area or the span of time.")
+        time.sleep(0.02)
+    if job.problem is not None:
+        raise ToolError(f"{job.problem['detail']} {job.problem['remedy']}")
+    path, _ = service.jobs.file(job.id, "classes.parquet")
+    counts, examples = _read_classes(path)
+    service.jobs.forget(job.id)
+    return Classes(tiles=sum(counts.values()), counts=counts, examples=examples)
+
+
+def _read_classes(path: Path) -> tuple[dict[str, int], dict[str, list[str]]]:
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(path, columns=["label", "score", "id"]).to_pylist()
+    rows.sort(key=lambda row: -row["score"])
+    counts: dict[str, int] = {}
+    examples: dict[str, list[str]] = {}
+    for row in rows:
+        counts[row["label"]] = counts.get(row["label"], 0) + 1
+        best = examples.setdefault(row["label"], [])
+        if len(best) < 5:
+            best.append(row["id"])
+    return counts, examples
