@@ -5,9 +5,12 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 OUT ?= geoglot-demo
 DATA ?= ../shared/data
+EXAMPLES ?= 100
+SECONDS ?= 60
+COMPARE ?= 20
 STUDIES := baseline resolution shift language pretraining shots tuning robustness
 
-.PHONY: demo test slow lint format bench studies docs clean
+.PHONY: demo test slow fuzz load lint format bench studies docs clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/runtime
@@ -19,6 +22,13 @@ test: $(VENV)/test
 # Kill and damage tests: some minutes.
 slow: $(VENV)/test
 	$(BIN)/python -m pytest -m slow
+
+# The service: thousands of requests made from its own description, and 50 users at once.
+fuzz: $(VENV)/test
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -m fuzz tests/serve
+
+load: $(VENV)/test
+	$(BIN)/python benchmarks/serve.py --seconds $(SECONDS) --compare $(COMPARE)
 
 lint: $(VENV)/lint
 	$(BIN)/ruff check .

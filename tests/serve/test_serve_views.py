@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,7 @@ from typing import Any
 import pystac
 import pystac_client
 import pytest
-import uvicorn
-from serve_kit import names
+from serve_kit import listening, names
 from starlette.testclient import TestClient
 
 from geoglot.serve.client import Client, ServiceError
@@ -21,15 +18,8 @@ from geoglot.serve.client import Client, ServiceError
 @pytest.fixture(scope="module")
 def address(client: TestClient) -> Iterator[str]:
     """The service behind a real socket."""
-    server = uvicorn.Server(uvicorn.Config(client.app, port=0, log_config=None, access_log=False, lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    until = time.monotonic() + 30
-    while not server.started and time.monotonic() < until:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
+    with listening(client.app) as made:
+        yield made
 
 
 def test_pystac_client_browses_and_searches(address: str) -> None:

@@ -75,15 +75,19 @@ def _several(scenes: Sequence[SceneLabels]) -> Raster | None:
     for scene in scenes:
         assert scene.grid is not None
         outlines = footprints(scene.grid, [tuple(int(v) for v in window) for window in scene.windows])  # type: ignore[misc]
-        moved = shapely.transform(np.array(outlines, dtype=object), forth.transform, interleaved=False)
-        shapes += list(moved)
+
+        def onto(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.stack(forth.transform(lonlat[:, 0], lonlat[:, 1]), axis=1)
+
+        shapes += list(shapely.transform(np.array(outlines, dtype=object), onto))
         values.append(scene.best + 1)
         scores.append(scene.scores.max(axis=1))
     known = np.array([not shape.is_empty and np.isfinite(shape.bounds).all() for shape in shapes])
     if not known.any():
         return None
     bounds = np.array([shape.bounds for shape, good in zip(shapes, known, strict=True) if good])
-    left, bottom, right, top = *bounds[:, :2].min(axis=0), *bounds[:, 2:].max(axis=0)
+    left, bottom = (float(value) for value in bounds[:, :2].min(axis=0))
+    right, top = (float(value) for value in bounds[:, 2:].max(axis=0))
     if right - left > 2.0e7:
         return None
     tile = float(np.median(bounds[:, 2] - bounds[:, 0]))

@@ -46,8 +46,8 @@ _CHUNK = 1 << 18
 def check_raster(path: Path, pixels: int) -> None:
     """Raise where a file is no raster of a kind that holds its pixels itself, or one that would not fit.
 
-    The header is read, and the last pixel: `WrongType` for another kind, `TooLarge` for more pixels than `pixels`, a side or a number of
-    bands that nothing real has, or a file that claims thousands of times what it holds; `Unusable` for a broken one.
+    The header is read, and the last pixel. `WrongType` for another kind; `TooLarge` for more pixels than `pixels`, a side or a
+    number of bands that nothing real has, or a file that claims thousands of times what it holds; `Unusable` for a broken one.
     """
     with path.open("rb") as file:
         head = file.read(16)
@@ -153,14 +153,16 @@ def fetch(source: str, target: Path, allow: Sequence[str], private: bool, most: 
     """
     scheme, host, port, path = check_address(source, allow)
     until = time.monotonic() + seconds
-    kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
-    options = {"context": ssl.create_default_context()} if scheme == "https" else {}
+    connection: http.client.HTTPConnection
     try:
         found = {entry[4][0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
         if not private:
             for name in found:
                 check_public(str(name))
-        connection = kind(host, port, timeout=15, **options)  # type: ignore[arg-type]
+        if scheme == "https":
+            connection = http.client.HTTPSConnection(host, port, timeout=15, context=ssl.create_default_context())
+        else:
+            connection = http.client.HTTPConnection(host, port, timeout=15)
         try:
             connection.connect()
             if not private:

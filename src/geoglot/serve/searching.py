@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoglot.archive import Hits, queries
-from geoglot.archive.view import Hit
+from geoglot.archive import Hit, Hits, queries
 from geoglot.nn import heads
 from geoglot.serve.chips import Chips
 from geoglot.serve.encoders import Encoders
