@@ -184,10 +184,15 @@ class Archive:
 
         Rows whose ids are in `without` are left out.
         """
-        if vectors.ndim != 2 or len(vectors) not in (1, 2) or vectors.shape[1] != self.model.dim:
-            raise InputError(f"Queries are one or two vectors of {self.model.dim} numbers, got {vectors.shape}.")
+
+        def asked(view: View) -> NDArray[np.float32]:
+            dim = view.generation.model.dim
+            if vectors.ndim != 2 or len(vectors) not in (1, 2) or vectors.shape[1] != dim:
+                raise InputError(f"Queries are one or two vectors of {dim} numbers, got {vectors.shape}.")
+            return vectors
+
         chosen = {"bbox": bbox, "within": within, "time": time, "where": where}
-        return self._answer(lambda _: vectors, k, weight, chosen, merge, without, title)
+        return self._answer(asked, k, weight, chosen, merge, without, title)
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """The stored vectors (N, D) of some rows, by ids of hits; `NotFoundError` names one that is not there."""

@@ -32,16 +32,17 @@ def hit_row(hit: Hit, entry: Entry | None) -> dict[str, Any]:
 
 def hits(found: Iterable[Hit], library: Library, **more: Any) -> dict[str, Any]:
     """Hits as a feature collection."""
-    features = []
+    features, known = [], library.by_scene()
     for hit in found:
-        row = vectors.plain(hit_row(hit, library.of_hit(hit)))
+        row = vectors.plain(hit_row(hit, known.get(hit.scene)))
         features.append({"type": "Feature", "id": hit.id, "geometry": vectors.geometry(hit.geometry), "properties": row})
     return {"type": "FeatureCollection", "features": features, **more}
 
 
 def rows(found: Iterable[Hit], library: Library) -> list[dict[str, Any]]:
     """Hits as rows of a table."""
-    return [hit_row(hit, library.of_hit(hit)) | {"geometry": hit.geometry} for hit in found]
+    known = library.by_scene()
+    return [hit_row(hit, known.get(hit.scene)) | {"geometry": hit.geometry} for hit in found]
 
 
 def scene(entry: Entry) -> dict[str, Any]:

@@ -118,10 +118,14 @@ class Library:
             raise Missing(f"There is no scene {id[:40]!r}.", _SCENE)
         return found
 
+    def by_scene(self) -> dict[str, Entry]:
+        """All scenes by the archive's own names: for many hits at once, since each look asks the disk for news."""
+        self.entries()
+        return self._by_scene
+
     def of_hit(self, hit: Hit) -> Entry | None:
         """The scene of a hit; None where it has been taken out since."""
-        self.entries()
-        return self._by_scene.get(hit.scene)
+        return self.by_scene().get(hit.scene)
 
     def __len__(self) -> int:
         return sum(len(archive) for archive in self.archives)

@@ -102,7 +102,7 @@ def png(picture: np.ndarray[Any, Any]) -> bytes:
     if not mask.any():
         return b""
     data = np.ma.MaskedArray(picture[..., :3].transpose(2, 0, 1), mask=np.broadcast_to(mask == 0, (3, *mask.shape)))
-    return bytes(ImageData(data).render(img_format="PNG", add_mask=True))
+    return bytes(ImageData(data).render(img_format="PNG", add_mask=True, zlevel=1))  # packing harder takes longer than reading
 
 
 def scene_tile(scene: Scene, z: int, x: int, y: int, bands: Sequence[str] | None, stretch: tuple[float, float] | None) -> bytes:

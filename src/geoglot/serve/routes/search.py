@@ -25,7 +25,7 @@ def search(service: Served, asked: Search) -> Response:
     """Tiles, best first. Marks of good and bad tiles (`like`, `unlike`) fit a small head that ranks them anew."""
     hits = service.search.find(asked)
     if asked.format == "geojson":
-        return answer(features.hits(hits, service.library), GEOJSON)
+        return JSONResponse(features.hits(hits, service.library), media_type=GEOJSON)  # plain already
     suffix, media = _FILES[asked.format]
     with tempfile.TemporaryDirectory() as folder:
         file = vectors.write_features(File(folder) / f"hits{suffix}", features.rows(hits, service.library))
