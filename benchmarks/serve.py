@@ -107,11 +107,20 @@ async def use(
             await asyncio.sleep(rng.expovariate(1 / think))
 
 
-async def load(port: int, users: int, seconds: float, think: float, act: Callable[..., Any], known: dict[str, Any]) -> Seen:
-    seen = Seen(began=time.monotonic() + WARM_UP)
+async def load(
+    server: Server, users: int, seconds: float, think: float, act: Callable[..., Any], known: dict[str, Any]
+) -> tuple[Seen, list[float]]:
+    """What the users saw, and the server's memory in MiB after the warm-up, at a third, at two thirds and at the end."""
+    seen, memory = Seen(began=time.monotonic() + WARM_UP), []
     until = seen.began + seconds
-    await asyncio.gather(*(use(port, number, until, think, act, known, seen) for number in range(users)))
-    return seen
+
+    async def watch() -> None:
+        for part in range(4):
+            await asyncio.sleep(max(0.0, seen.began + seconds * part / 3 - time.monotonic()))
+            memory.append(server.memory())
+
+    await asyncio.gather(watch(), *(use(server.port, number, until, think, act, known, seen) for number in range(users)))
+    return seen, memory
 
 
 def fetch(port: int, path: str, body: Any = None) -> Any:
@@ -166,6 +175,11 @@ class Server:
         lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
+    def kept(self) -> float:
+        """MiB of rendered pictures that the server keeps, up to its limit."""
+        lines = fetch(self.port, "/metrics").decode().splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith("geoglot_picture_cache_bytes ")) / 2**20
+
     def batches(self) -> dict[str, float]:
         """Mean number of items in a batch, by kind."""
         found: dict[str, float] = {}
@@ -216,9 +230,11 @@ def compare(archive: Path, users: int, seconds: float) -> list[str]:
         for batch in (32, 1):
             with Server(archive, batch) as server:
                 known = survey(server.port)
-                seen = asyncio.run(load(server.port, users, seconds, 0, act, known))
+                seen, _ = asyncio.run(load(server, users, seconds, 0, act, known))
                 values = [value for part in seen.seconds.values() for value in part]
                 mean = server.batches()[key]
+                if not values:
+                    raise SystemExit("No request was answered within the time: the machine is too busy, or --compare too short.")
                 how = "together" if batch > 1 else "one by one"
                 lines.append(
                     f"| {name} | {how} | {len(values) / seconds:.1f} | {1000 * percentile(values, 0.95):.0f} ms | {mean:.1f} |"
@@ -252,16 +268,15 @@ def main() -> None:
     print(f"{machine()}, load of the machine {os.getloadavg()[0]:.1f} at the start\n", flush=True)
     with Server(archive, 32) as server:
         known = survey(server.port)
-        asyncio.run(load(server.port, given.users, 1, 0, mixed, known))
-        before = server.memory()
-        seen = asyncio.run(load(server.port, given.users, given.seconds, given.think, mixed, known))
-        after = server.memory()
+        seen, memory = asyncio.run(load(server, given.users, given.seconds, given.think, mixed, known))
+        held = server.kept()
     print(table(seen, given.seconds))
     print(
         f"\n{given.users} users for {given.seconds:g} s, {given.think:g} s between requests; {len(seen.errors)} errors",
         *sorted(set(seen.errors)),
     )
-    print(f"memory of the server: {before:.0f} MiB at the start, {after:.0f} MiB at the end\n", flush=True)
+    print(f"memory of the server: {', '.join(f'{value:.0f}' for value in memory)} MiB from the beginning to the end, by thirds;")
+    print(f"{held:.0f} MiB of it are pictures that it keeps, up to a limit\n", flush=True)
     errors = seen.errors + (compare(archive, given.users, given.compare) if given.compare else [])
     sys.exit(bool(errors))
 

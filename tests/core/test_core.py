@@ -28,7 +28,7 @@ def test_every_error_has_a_code_a_status_and_a_sentence(kind):
 def test_families_of_errors_can_be_told_apart_by_their_exit_codes():
     families = errors.GeoglotError.__subclasses__()
     codes = [kind.exit_code for kind in families]
-    assert len(set(codes)) == len(codes) == 9
+    assert len(set(codes)) == len(codes) == 10
     assert errors.GeoglotError.exit_code not in codes
     for family in families:
         assert {kind.exit_code for kind in every(family)} == {family.exit_code}  # a member is of its family
@@ -36,7 +36,7 @@ def test_families_of_errors_can_be_told_apart_by_their_exit_codes():
         "InputError": (2, 422), "ConfigError": (2, 422), "NotFoundError": (3, 404), "RasterError": (4, 422),
         "NotEarthError": (4, 422), "ModelError": (5, 422), "ModelMismatchError": (5, 409), "ArchiveError": (6, 409),
         "LockedError": (6, 423), "NetworkError": (7, 502), "ResourceError": (8, 507), "DataError": (10, 422),
-        "DivergedError": (11, 500),
+        "DivergedError": (11, 500), "AccessError": (9, 403),
     }  # fmt: skip
     for name, pair in wanted.items():
         kind = getattr(errors, name)

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from geoglot.core.errors import InputError, NotFoundError
 from geoglot.serve import safety
-from geoglot.serve.errors import Forbidden, Malformed, Told
+from geoglot.serve.errors import Forbidden, Malformed
 from geoglot.serve.settings import Basemap, Limits
 
 TRAVERSALS = (
@@ -349,5 +349,5 @@ def test_depth_is_counted_outside_of_texts() -> None:
 
 
 def test_every_refusal_says_what_to_do() -> None:
-    made = Told("It is wrong.", "Do right.")
+    made = Forbidden("It is wrong.", "Do right.")
     assert str(made) == "It is wrong. Do right."

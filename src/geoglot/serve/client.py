@@ -18,20 +18,24 @@ from typing import Any, Self
 
 import requests
 
-from geoglot.core.errors import GeoglotError, NetworkError
+from geoglot.core.errors import NetworkError
 from geoglot.geo.write import atomic
 
 _SHOWN = 20  # hits in a notebook
 _ENDED = ("done", "failed", "cancelled", "interrupted")
 
 
-class ServiceError(GeoglotError):
+class ServiceError(NetworkError):
     """A problem that the service answered with; `problem` is the whole document of RFC 9457."""
 
-    def __init__(self, problem: Mapping[str, Any]) -> None:
-        super().__init__(f"{problem.get('detail', 'The service refused.')} {problem.get('remedy', '')}".strip())
-        self.problem = dict(problem)
-        self.status = int(problem.get("status", 500))
+    def __init__(self, told: str, problem: Mapping[str, Any] | None = None) -> None:
+        super().__init__(told)
+        self.problem = dict(problem or {})
+        self.status = int(self.problem.get("status", 500))
+
+
+def _refusal(problem: Mapping[str, Any]) -> ServiceError:
+    return ServiceError(f"{problem.get('detail', 'The service refused.')} {problem.get('remedy', '')}".strip(), problem)
 
 
 class Client:
@@ -55,7 +59,7 @@ class Client:
                 problem = answer.json()
             except ValueError:
                 problem = {"status": answer.status_code, "detail": answer.text[:200]}
-            raise ServiceError(problem)
+            raise _refusal(problem)
         return answer
 
     def archive(self) -> dict[str, Any]:
@@ -105,7 +109,7 @@ class Client:
                 break
             time.sleep(0.2)
         if state["state"] == "failed":
-            raise ServiceError(state["problem"])
+            raise _refusal(state["problem"])
         return job
 
     def picture(self, tile: str, size: int = 192) -> bytes:

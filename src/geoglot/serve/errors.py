@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from geoglot.core.errors import AccessError, GeoglotError, InputError, NotFoundError, ResourceError
+from geoglot.core.errors import AccessError, InputError, NotFoundError, ResourceError
 
 
-class Told(GeoglotError):
-    """An error whose message is kept in two parts: what is wrong, and what to do."""
+class Told:
+    """Mixed into errors whose message is kept in two parts: what is wrong, and what to do."""
 
-    def __init__(self, detail: str, remedy: str) -> None:
-        super().__init__(f"{detail} {remedy}")
+    def __init__(self, detail: str, remedy: str = "") -> None:
+        super().__init__(f"{detail} {remedy}".strip())
         self.detail, self.remedy = detail, remedy
 
 

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from geoglot.core import parts
-from geoglot.core.errors import GeoglotError
 from geoglot.core.progress import Progress, watched
 from geoglot.geo.write import write_text
 from geoglot.serve import problems
@@ -38,7 +37,7 @@ ROOM = "serve.verbs"
 _SAVED = 5.0  # seconds between writes of a job's progress
 
 
-class Cancelled(GeoglotError):
+class Cancelled(Exception):
     """Ends the work of a job that is not wanted any more."""
 
 
@@ -280,16 +279,20 @@ class Jobs:
             self._end(job, "done", job.message)
         except Cancelled:
             closing = self._closing
-            job.results = []
+            self._undo(job, context)
             self._end(job, "interrupted" if closing else "cancelled", "the server stopped; resume it" if closing else "cancelled")
         except Exception as error:
             if problems.known(error) is None:
                 log.error("job", exc_info=error)
-            job.results, job.problem = [], problems.of(error, f"/api/jobs/{job.id}").model_dump(exclude_none=True)
+            self._undo(job, context)
+            job.problem = problems.of(error, f"/api/jobs/{job.id}").model_dump(exclude_none=True)
             self._end(job, "failed", str(job.problem["detail"]))
-        finally:
-            shutil.rmtree(context.out, ignore_errors=True)
         note("job", job=job.id, verb=job.verb, state=job.state, seconds=round(time.monotonic() - began, 2))
+
+    def _undo(self, job: Job, context: Context) -> None:
+        """Take half results away, before anyone is told that the job has ended."""
+        job.results = []
+        shutil.rmtree(context.out, ignore_errors=True)
 
     def _end(self, job: Job, state: str, message: str) -> None:
         job.message, job.finished, job.state = message, _now(), state

@@ -10,8 +10,9 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from geoglot.core.errors import GeoglotError
 from geoglot.serve import problems
-from geoglot.serve.errors import Busy, Forbidden, Told, TooLarge, WrongHost
+from geoglot.serve.errors import Busy, Forbidden, TooLarge, WrongHost
 from geoglot.serve.keys import Keys
 from geoglot.serve.logs import note, request_id
 from geoglot.serve.metrics import Metrics
@@ -48,7 +49,7 @@ class Guard:
             stream = bool(_STREAMS.search(scope["path"]))
             async with asyncio.timeout(None if stream else self._settings.limits.seconds):
                 await self._app(scope, body, call.send)
-        except Told as error:
+        except GeoglotError as error:
             await call.refuse(error, scope, receive)
         except TimeoutError:
             await call.refuse(
@@ -151,7 +152,7 @@ class _Call:
             self.held += len(message.get("body", b""))
         await self._send(message)
 
-    async def refuse(self, error: Told, scope: Scope, receive: Receive) -> None:
+    async def refuse(self, error: GeoglotError, scope: Scope, receive: Receive) -> None:
         """Answer with a problem, unless an answer has begun."""
         if self.begun:
             return

@@ -98,6 +98,14 @@ def server(service: Service) -> MCPServer[Any]:
         "geoglot", title=f"geoglot: {service.settings.title}", instructions=_ABOUT, version=__version__
     )
 
+    _collection(made, service)
+    _verbs(made, service)
+    return made
+
+
+def _collection(made: MCPServer[Any], service: Service) -> None:
+    """Tools that tell what is there."""
+
     @made.tool(title="What the archive holds")
     @_told
     def archive() -> ArchiveInfo:
@@ -119,6 +127,10 @@ def server(service: Service) -> MCPServer[Any]:
     def scene(id: str) -> SceneInfo:
         """What is known of a scene."""
         return _scene(service.library.entry(id))
+
+
+def _verbs(made: MCPServer[Any], service: Service) -> None:
+    """Tools that look for something, look at it, and name it."""
 
     @made.tool(title="Search")
     @_told
@@ -160,8 +172,6 @@ def server(service: Service) -> MCPServer[Any]:
         """Which of some labels fits each tile best: counts, and the best examples of each label."""
         given = {"labels": labels, "bbox": bbox, "time": time, "scene": in_scene, "none": none}
         return _classes(service, {key: value for key, value in given.items() if value is not None})
-
-    return made
 
 
 def _told(call: _Call) -> _Call:
