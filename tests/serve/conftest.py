@@ -1,4 +1,7 @@
-"""One service for the tests that only read, and one of its own for each that changes something."""
+"""One service for the tests of a file that only read, and one of its own for each that changes something.
+
+The model is replaced while the tests of a file run and no longer: those of other folders want the real one.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from geoglot.serve.app import create
 from geoglot.serve.settings import Settings
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def model() -> Iterator[Colours]:
     made = Colours()
     with pytest.MonkeyPatch.context() as patch:
@@ -26,12 +29,12 @@ def model() -> Iterator[Colours]:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def archive(model: Colours, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_archive(tmp_path_factory.mktemp("served"), model)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A service that no test changes."""
     settings = Settings(str(archive), state=tmp_path_factory.mktemp("state"), name="colours")
