@@ -5,7 +5,7 @@ from __future__ import annotations
 from geoglot.core.errors import AccessError, InputError, NotFoundError, ResourceError
 
 
-class Told:
+class Told(Exception):
     """Mixed into errors whose message is kept in two parts: what is wrong, and what to do."""
 
     def __init__(self, detail: str, remedy: str = "") -> None:
