@@ -10,7 +10,7 @@ SECONDS ?= 60
 COMPARE ?= 20
 STUDIES := baseline resolution shift language pretraining shots tuning robustness
 
-.PHONY: demo test slow fuzz load lint format bench studies docs clean
+.PHONY: demo test slow fuzz load browser page page-lock lint format bench studies docs clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/runtime
@@ -29,6 +29,24 @@ fuzz: $(VENV)/test
 
 load: $(VENV)/test
 	$(BIN)/python benchmarks/serve.py --seconds $(SECONDS) --compare $(COMPARE)
+
+# The page in Chromium (apt-get install chromium), on a server with the rendered demo. BROWSER_TESTS names some of them.
+browser: $(VENV)/test $(VENV)/browser
+	$(BIN)/python -m pytest -m browser $(or $(BROWSER_TESTS),tests/browser)
+
+# Build the map page into the package; needs node 20.19 or newer. People who use the package need no node.
+page: web/node_modules/.package-lock.json
+	cd web && npx tsc --noEmit && npx vite build
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	cd web && npm ci
+	touch $@
+
+# After a change of web/package.json: the lock file anew, without addresses of registries or sponsors.
+page-lock:
+	cd web && npm install && node -e 'const fs = require("fs"), lock = JSON.parse(fs.readFileSync("package-lock.json")); \
+	  for (const one of Object.values(lock.packages)) { delete one.funding; delete one.resolved; } \
+	  fs.writeFileSync("package-lock.json", JSON.stringify(lock, null, 2) + "\n")'
 
 lint: $(VENV)/lint
 	$(BIN)/ruff check .
@@ -70,7 +88,7 @@ $(VENV)/runtime: $(VENV)/made pyproject.toml constraints.txt
 	$(INSTALL) -e .
 	touch $@
 
-$(VENV)/test $(VENV)/lint $(VENV)/docs: $(VENV)/%: $(VENV)/runtime
+$(VENV)/test $(VENV)/lint $(VENV)/docs $(VENV)/browser: $(VENV)/%: $(VENV)/runtime
 	@echo "Installing the extra '$*' ..."
 	$(INSTALL) -e '.[$*]'
 	touch $@

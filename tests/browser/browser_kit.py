@@ -1,0 +1,122 @@
+"""What the browser tests share: a server as a process, Chromium as it is started, and looks at the map."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+WAIT = 120_000  # milliseconds; two busy cores draw WebGL in software
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    # no name is looked up, so that what would leave the machine fails
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+
+def chromium() -> str:
+    """The browser: GEOGLOT_CHROMIUM, or Debian's."""
+    found = os.environ.get("GEOGLOT_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not found:
+        pytest.fail("Chromium is not installed: apt-get install chromium, or name it in GEOGLOT_CHROMIUM.")
+    return found
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running server; `address` ends with a slash."""
+
+    address: str
+    archive: Path
+    state: Path
+    process: subprocess.Popen[str]
+
+    def get(self, path: str) -> bytes:
+        with urllib.request.urlopen(self.address + path, timeout=60) as answer:
+            return bytes(answer.read())
+
+
+@contextmanager
+def serving(archive: Path, state: Path, *options: str, port: int = 0) -> Iterator[Site]:
+    """`geoglot serve` as a process of its own, ended at the end."""
+    command = [sys.executable, "-m", "geoglot", "serve", str(archive), "--port", str(port), "--state", str(state), *options]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    assert process.stderr is not None
+    said = []
+    try:
+        for line in process.stderr:
+            said.append(line)
+            if found := re.search(r"at (http://[\w.:]+/)", line):
+                # the log is read on, or the pipe would fill and the server would wait
+                threading.Thread(target=process.stderr.read, daemon=True).start()
+                yield Site(found[1], archive, state, process)
+                return
+        pytest.fail(f"the server did not start: {''.join(said)}")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def rested(page: Any) -> None:
+    """Wait until the map has drawn everything."""
+    page.wait_for_timeout(200)
+    page.wait_for_selector(".map-area[aria-busy=false]")
+
+
+def found(page: Any) -> list[str]:
+    """What each place of the finished list is called, in order."""
+    page.wait_for_selector(".results[aria-busy=false]")
+    return [str(name) for name in page.locator(".hit-picture").evaluate_all("all => all.map(one => one.ariaLabel)")]
+
+
+def until(page: Any, expression: str) -> None:
+    """Wait until an expression is true; `wait_for_function` would need `unsafe-eval`, which the page's policy refuses."""
+    end = time.monotonic() + WAIT / 1000
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, f"never true: {expression}"
+        page.wait_for_timeout(100)
+
+
+def heard(page: Any, words: str) -> None:
+    """Wait until the live region says so."""
+    page.locator("#spoken", has_text=words).wait_for(state="attached")
+
+
+def at(page: Any, x: float, y: float) -> tuple[float, float]:
+    """A point of the map in pixels of the page, from shares of its width and height."""
+    box = page.locator(".map").bounding_box()
+    return box["x"] + box["width"] * x, box["y"] + box["height"] * y
+
+
+def pixels(page: Any) -> NDArray[np.uint8]:
+    """The page as it looks (H, W, 3)."""
+    return np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
+
+
+def parameters(page: Any) -> dict[str, str]:
+    """What the address says, after it has been written."""
+    page.wait_for_timeout(500)
+    return dict(page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))"))
