@@ -24,6 +24,7 @@ from geoglot.serve.batching import Batcher
 from geoglot.serve.pictures import Cache
 from geoglot.serve.settings import Settings
 from geoglot.serve.shelf import Shelf
+from geoglot.text.colours import colours
 from geoglot.text.templates import NONE
 
 
@@ -156,7 +157,7 @@ def test_colours_differ_and_styles_are_xml() -> None:
     from xml.etree import ElementTree
 
     names = [*(f"class {i} & <x>" for i in range(20)), NONE]
-    tint = styles.colours(names)
+    tint = colours(names)
     assert len(set(tint.values())) == 21
     tree = ElementTree.fromstring(styles.qml(names, tint))
     assert [entry.get("label") for entry in tree.iter("paletteEntry")] == names

@@ -1,7 +1,7 @@
 """Serve an archive: a map page to search it on, and an HTTP API for other programs. Works without a network.
 
 The page is at the address that is told at the start, the API's documentation at /docs beside it. Without --host only this
-machine can reach it; before you open it to others, give out keys (--keys).
+machine can reach it; before you open it to others, give out keys (--key).
 """
 
 from __future__ import annotations

@@ -1,30 +1,9 @@
-"""Colours of labels, and styles that QGIS loads by itself when they lie beside a layer of the same name."""
+"""Styles that QGIS loads by itself when they lie beside a layer of the same name."""
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import quoteattr
-
-from geoglot.text.templates import NONE
-
-# after Okabe and Ito, who chose them for eyes that tell few colours apart, and lighter ones of the same kind
-_FIRST = "#0072b2 #e69f00 #009e73 #d55e00 #cc79a7 #56b4e9 #f0e442 #8a6bbe #7f5539 #84a98c".split()
-_GREY = "#9a9a9a"
-
-
-def colours(names: Sequence[str]) -> dict[str, str]:
-    """A colour of each label."""
-    made: dict[str, str] = {}
-    for at, name in enumerate(names):
-        if name == NONE:
-            made[name] = _GREY
-        elif at < len(_FIRST):
-            made[name] = _FIRST[at]
-        else:  # by the golden angle, so that neighbours differ
-            red, green, blue = colorsys.hls_to_rgb(at * 0.381966 % 1, 0.45 + 0.15 * (at % 2), 0.6)
-            made[name] = f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
-    return made
 
 
 def qml(names: Sequence[str], tint: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ from geoglot.serve.library import Entry
 from geoglot.serve.service import Service
 from geoglot.serve.shapes import Area
 from geoglot.tasks.classify import Labels, SceneLabels, classify_stored, rule
+from geoglot.text.colours import colours
 from geoglot.text.templates import read_labels
 
 TITLE = "Classify"
@@ -100,7 +101,7 @@ def _window(row: dict[str, Any]) -> Window:
 
 
 def _write(labels: Labels, entries: list[Entry], context: Context) -> None:
-    colours = styles.colours(labels.names)
+    tint = colours(labels.names)
     names = {entry.id: entry.name for entry in entries}
     runs = {entry.id: int(entry.row["run"]) for entry in entries}
     rows = [
@@ -112,7 +113,7 @@ def _write(labels: Labels, entries: list[Entry], context: Context) -> None:
             "id": tile_id(runs[row["scene"]], _window(row)),
         }
         | row
-        | {"colour": colours[row["label"]]}
+        | {"colour": tint[row["label"]]}
         for row in labels
     ]
     for name, media in (("classes.geojson", "application/geo+json"), ("classes.parquet", "application/vnd.apache.parquet")):
@@ -120,16 +121,15 @@ def _write(labels: Labels, entries: list[Entry], context: Context) -> None:
         classmap.write_rows(context.result(name, media), rows)
     counts = Counter(str(row["label"]) for row in rows)
     legend = [
-        {"value": value, "label": name, "colour": colours[name], "tiles": counts[name]}
-        for value, name in enumerate(labels.names, 1)
+        {"value": value, "label": name, "colour": tint[name], "tiles": counts[name]} for value, name in enumerate(labels.names, 1)
     ]
     context.check()
     made = classmap.class_map(labels)
     if made is not None:
         path = context.result("classes.tif", "image/tiff; application=geotiff; profile=cloud-optimized", legend=legend)
-        context.job.results[-1].bounds = classmap.write_map(path, made, [colours[name] for name in labels.names])
+        context.job.results[-1].bounds = classmap.write_map(path, made, [tint[name] for name in labels.names])
     path = context.result("classes.qml", "application/xml")
-    path.write_text(styles.qml(labels.names, colours), encoding="utf-8")
+    path.write_text(styles.qml(labels.names, tint), encoding="utf-8")
     context.result("legend.json", "application/json").write_text(json.dumps(legend), encoding="utf-8")
     told = ", ".join(f"{name} {count:,}" for name, count in counts.most_common(4))
     context.progress(len(rows), len(rows), f"{len(rows):,} tiles: {told}")
