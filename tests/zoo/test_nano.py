@@ -18,6 +18,7 @@ from geoglot.core.errors import ConfigError, ModelError
 from geoglot.data.augment import AugmentConfig, plain
 from geoglot.data.build import mixture
 from geoglot.data.build.mixture import Material
+from geoglot.losses.siglip import siglip
 from geoglot.models import record
 from geoglot.models.nano import save
 from geoglot.train import batches
@@ -84,6 +85,15 @@ def test_naming_the_class_adds_to_the_loss() -> None:
     logits = outputs[3] * outputs[2]
     assert torch.allclose(named - plain, torch.nn.functional.cross_entropy(logits, batch.label), atol=1e-5)
     assert 0 <= report["named"] <= 1
+
+
+def test_pairwise_mixes_in_the_sigmoid_loss() -> None:
+    model, batch = tiny_nano(), stream().batch(0)
+    outputs = nano.embedding(model)(model, batch)
+    value = {share: nano.compare(RECIPE.model_copy(update={"pairwise": share}), outputs, batch)[0] for share in (0.0, 0.5, 1.0)}
+    image, text, _, scale = outputs
+    assert torch.allclose(value[1.0], siglip(image, text, scale, torch.tensor(-10.0), batch.same))
+    assert torch.allclose(value[0.5], (value[0.0] + value[1.0]) / 2)
 
 
 def test_hard_batches_come_from_few_classes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor, nn
 
 from geoglot.core.config import Config
@@ -21,6 +22,7 @@ from geoglot.data.build.mixture import Material
 from geoglot.encoders import minilm, resnet_v2
 from geoglot.evals import dual as figures
 from geoglot.losses.infonce import InfoNCEConfig, hits, infonce
+from geoglot.losses.siglip import SigLIPConfig, siglip
 from geoglot.models import record, weights
 from geoglot.models.nano import Nano, NanoConfig, restore, save
 from geoglot.nn.batch import ImageBatch
@@ -47,6 +49,8 @@ class Recipe(Config):
     cloudy copies, that are taught beside the real pictures. ``grouped`` is the share of batches whose pictures come from
     eight scene classes only, so that most of their negatives are hard. With ``text_lr`` above zero the whole text tower is
     tuned. ``named`` is the weight of naming the scene class among those of its source, beside the contrast of sentences.
+    ``pairwise`` is the share of SigLIP's loss in that contrast, beside InfoNCE at the same scale, with a bias that is kept:
+    a learned one did not move.
     ``unseen`` are scene classes by source of which nothing is taught: no picture, and no sentence of any picture that says one.
     """
 
@@ -62,6 +66,8 @@ class Recipe(Config):
     map_lr: float = 2e-4
     text_lr: float = 0.0
     named: float = 0.0
+    pairwise: float = Field(default=0.0, ge=0, le=1)
+    bias: float = -10.0
     grouped: float = 0.0
     vocabulary: int = 16000
     scenes: int = 0
@@ -270,6 +276,11 @@ def compare(recipe: Recipe, outputs: tuple[Tensor, ...], batch: Views) -> tuple[
     """Give the objective of one batch, and what to log beside it."""
     image, text, names, scale = outputs
     value = infonce(image, text, scale, batch.same, recipe.loss)
+    if recipe.pairwise:
+        pairs = siglip(
+            image, text, scale, scale.new_tensor(recipe.bias), batch.same, SigLIPConfig(negatives=recipe.loss.negatives)
+        )
+        value = (1 - recipe.pairwise) * value + recipe.pairwise * pairs
     report = {"hit": float(hits(image, text, batch.same, recipe.loss.negatives)), "scale": float(scale.detach())}
     known = batch.label >= 0
     if recipe.named and known.any():
