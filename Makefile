@@ -85,7 +85,7 @@ $(VENV)/made:
 
 $(VENV)/runtime: $(VENV)/made pyproject.toml constraints.txt
 	@echo "Installing geoglot into $(VENV) ..."
-	$(INSTALL) -e .
+	$(INSTALL) -e '.[serve]'
 	touch $@
 
 $(VENV)/test $(VENV)/lint $(VENV)/docs $(VENV)/browser: $(VENV)/%: $(VENV)/runtime

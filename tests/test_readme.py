@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from browser_kit import serving
 
 from geoglot.data.synth import Plan, demo_scenes
 
+SERVERS = ("geoglot serve ", "geoglot mcp ")
 README = Path(__file__).resolve().parent.parent / "README.md"
 DAY = datetime(2020, 6, 1, tzinfo=UTC)
 PLANS = (
@@ -28,9 +30,12 @@ def blocks(language: str) -> list[str]:
 
 
 def commands() -> list[str]:
-    """Lines after the prompt; `make` is run by continuous integration."""
-    lines = [line[2:] for block in blocks("console") for line in block.splitlines() if line.startswith("$ ")]
-    return [line for line in lines if not line.startswith("make ")]
+    """Lines after the prompt that come to an end; `make` is run by continuous integration."""
+    return [line for line in lines() if not line.startswith(("make ", *SERVERS))]
+
+
+def lines() -> list[str]:
+    return [line[2:] for block in blocks("console") for line in block.splitlines() if line.startswith("$ ")]
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +84,29 @@ def test_searches_with_filters_find_something(run_all: dict[str, subprocess.Comp
     assert all(done.returncode == 0 for done in run_all.values())
     assert json.loads((place / "houses.geojson").read_text(encoding="utf-8"))["features"]
     assert len((place / "harbours.csv").read_text(encoding="utf-8").splitlines()) > 1
+
+
+def test_the_service_answers(run_all: dict[str, subprocess.CompletedProcess[str]], place: Path) -> None:
+    line = next(line for line in lines() if line.startswith("geoglot serve "))
+    with serving(place / line.split()[2], place / "state") as site:
+        assert b"<title>" in site.get("")
+        assert json.loads(site.get("api/archive"))["scenes"] == len(PLANS)
+
+
+def test_the_tools_for_assistants_answer(run_all: dict[str, subprocess.CompletedProcess[str]], place: Path) -> None:
+    line = next(line for line in lines() if line.startswith("geoglot mcp "))
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    asked = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello})
+    done = subprocess.run(
+        [sys.executable, "-m", *line.split()],
+        cwd=place,
+        input=f"{asked}\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert json.loads(done.stdout.splitlines()[0])["result"]["serverInfo"]["name"] == "geoglot", done.stderr
 
 
 def test_the_python_runs(place: Path) -> None:

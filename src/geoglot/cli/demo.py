@@ -52,7 +52,8 @@ def _told(made: Demo) -> str:
             f"{len(answer.right)} right; by chance {answer.base:.1%}"
         )
     lines += [
-        f"Look at {made.page}; the hits for a map are {made.folder}/*.geojson.",
+        f"Look at {made.page}; the hits for a map are {made.folder}/*.geojson. On a map in the browser:",
+        f"  geoglot serve {made.folder / 'archive'}",
         "",
         "The same with your own rasters:",
         "  geoglot index FOLDER -o archive",
