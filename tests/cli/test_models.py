@@ -26,7 +26,7 @@ def test_models_lists_embedded_and_published(capfd, tmp_path):
     code, out, _ = call(capfd, "models")
     lines = {line.split(":")[0]: line for line in out.splitlines()}
     assert code == 0
-    assert "nano@3" in lines
+    assert "nano@4" in lines
     assert "3.0 kB on disk" in lines["remoteclip-rn50"]
     assert "not on disk" in lines["georsclip-vit-h-14"]
     assert "licence MIT" in lines["clip-vit-b-32"]

@@ -39,7 +39,7 @@ def test_quantised_rows_are_within_half_a_step() -> None:
 
 def test_specification_hash_and_tensors_survive(file: Path) -> None:
     spec, config = weights.header(file)
-    assert spec.name == "nano@3"
+    assert spec.name == "nano@4"
     assert spec.dim == 16
     assert spec.hash == weights.hash_of(weights.stored(file))
     assert nano.NanoConfig.build(config) == tiny_nano().config

@@ -20,7 +20,7 @@ from geoglot.nn.cells import CellHead, CellHeadConfig, pool
 from geoglot.text import wordpiece
 
 BANDS = ("red", "green", "blue")
-VERSION = "3"  # of the weights that the present recipe makes
+VERSION = "4"  # of the weights that the present recipe makes
 
 
 class NanoConfig(Config):
