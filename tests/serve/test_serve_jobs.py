@@ -107,6 +107,8 @@ def test_classify_of_one_scene_keeps_its_grid(start: Start) -> None:
         ({"verb": "classify", "parameters": {}}, 422),
         ({"verb": "classify", "parameters": {"labels": ["red"], "none": False}}, 422),
         ({"verb": "classify", "parameters": {"labels": ["red", "red"]}}, 422),
+        ({"verb": "classify", "parameters": {"labels": ["a\x01b", "red"]}}, 422),
+        ({"verb": "classify", "parameters": {"labels": [f"a{i}|b{i}|c{i}|d{i}|e{i}|f{i}|g{i}" for i in range(50)]}}, 422),
         ({"verb": "classify", "parameters": {"labels": ["red", "green"], "scene": "none"}}, 404),
         ({"verb": "classify", "parameters": {"labels": ["red", "green"], "bbox": [9, 9, 1, 1]}}, 422),
         ({"verb": "ingest", "parameters": {}}, 422),
@@ -136,6 +138,7 @@ def test_a_cancelled_job_leaves_nothing_that_looks_whole(start: Start, slow: Slo
     id = client.post("/api/jobs", json={"verb": "slow", "parameters": {}}).json()["id"]
     waiting = client.post("/api/jobs", json={"verb": "slow", "parameters": {}}).json()["id"]
     assert slow.began.wait(10)
+    assert client.get(f"/api/jobs/{id}").json()["results"] == []  # none is told of before all are whole
     assert client.delete(f"/api/jobs/{waiting}").json()["state"] == "cancelled"
     assert client.delete(f"/api/jobs/{id}").status_code == 200
     done = wait(client, id)

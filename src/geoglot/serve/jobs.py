@@ -72,8 +72,10 @@ class Job:
     scenes: list[str] = field(default_factory=list)
 
     def told(self) -> dict[str, Any]:
-        """The job for those who ask."""
+        """The job for those who ask; results are told once all of them are whole."""
         made = asdict(self)
+        if self.state != "done":
+            made["results"] = []
         for result in made["results"]:
             base = f"/api/jobs/{self.id}/results/{result['name']}"
             result["href"] = base
@@ -144,7 +146,8 @@ class Jobs:
             if job.state not in ENDED:
                 job.state, job.message = "interrupted", "the server stopped; resume it"
                 job.results = []
-                shutil.rmtree(file.parent / "results.part", ignore_errors=True)
+                for name in ("results.part", "results"):  # it may have ended between the two, and was told to nobody
+                    shutil.rmtree(file.parent / name, ignore_errors=True)
             self._jobs[job.id] = job
             self._save(job)
 
@@ -171,6 +174,11 @@ class Jobs:
             job = Job(secrets.token_urlsafe(9), verb, module.title(asked), asked.model_dump(exclude_unset=True, mode="json"))
             job.created = _now()
             (self._folder / job.id).mkdir()
+            try:
+                self._save(job)
+            except OSError:  # a full disk: a job that was refused must not run
+                shutil.rmtree(self._folder / job.id, ignore_errors=True)
+                raise
             self._jobs[job.id] = job
             self._enqueue(job)
             self._prune()
@@ -226,6 +234,7 @@ class Jobs:
 
     def _drop(self, job: Job) -> None:
         del self._jobs[job.id]
+        self._stops.pop(job.id, None)
         shutil.rmtree(self._folder / job.id, ignore_errors=True)
         module = parts.find(ROOM, job.verb)
         if hasattr(module, "dropped"):
@@ -240,8 +249,9 @@ class Jobs:
         """A result of a job that is done."""
         job = self.get(id)
         for result in job.results:
-            if result.name == name and job.state == "done":
-                return self._folder / id / "results" / name, result
+            path = self._folder / id / "results" / name
+            if result.name == name and job.state == "done" and path.is_file():
+                return path, result
         raise Missing(f"The job has no result {name[:60]!r}.", "GET /api/jobs/{id} lists its results once it is done.")
 
     def _run(self) -> None:
@@ -292,7 +302,8 @@ class Jobs:
     def _undo(self, job: Job, context: Context) -> None:
         """Take half results away, before anyone is told that the job has ended."""
         job.results = []
-        shutil.rmtree(context.out, ignore_errors=True)
+        for folder in (context.out, context.out.with_name("results")):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _end(self, job: Job, state: str, message: str) -> None:
         job.message, job.finished, job.state = message, _now(), state

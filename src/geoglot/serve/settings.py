@@ -78,9 +78,9 @@ class Settings:
 
     @property
     def folder(self) -> Path:
-        """Where state is kept."""
+        """Where state is kept, as an absolute path: scenes that are taken in are known by theirs."""
         if self.state is not None:
-            return self.state
+            return self.state.expanduser().absolute()
         if is_local(self.archive):
             path = Path(self.archive).expanduser().absolute()
             return path.with_name(f"{path.name}.serve")

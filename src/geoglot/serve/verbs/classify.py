@@ -25,13 +25,15 @@ from geoglot.text.colours import colours
 from geoglot.text.templates import read_labels
 
 TITLE = "Classify"
+_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]*$"  # what a style, which is XML, may hold
+_PHRASES = 300  # labels and synonyms: each is encoded in several sentences before the job is taken
 
 
 class Parameters(Area):
     """Labels, and where."""
 
     labels: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=200)]],
+        list[Annotated[str, Field(min_length=1, max_length=200, pattern=_TEXT)]],
         Field(min_length=1, max_length=50, title="Labels", description="Words for classes; synonyms with bars: harbour|port."),
     ]
     none: Annotated[
@@ -47,8 +49,12 @@ def title(asked: Parameters) -> str:
 
 def check(asked: Parameters, service: Service) -> None:
     """Refuse labels and filters that make no sense."""
-    if len(read_labels(asked.labels)) == 1 and asked.none is False:
+    classes = read_labels(asked.labels)
+    if sum(len(phrases) for phrases in classes.values()) > _PHRASES:
+        raise InputError(f"There are more than {_PHRASES} labels and synonyms: name fewer.")
+    if len(classes) == 1 and asked.none is False:
         raise InputError("There is nothing to tell one label from: name another one, or let a tile fit none.")
+    service.search.check()
     rule(service.encoders.words, asked.labels, none=asked.none)
     filters = asked.filters(service.settings.limits.vertices)
     service.library.where(filters["where"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,17 +13,18 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from geoglot.archive import index
-from geoglot.core.errors import RasterError
+from geoglot.core.errors import LockedError, RasterError
 from geoglot.geo.identify import parse_time
 from geoglot.serve import safety
 from geoglot.serve.errors import Forbidden, Missing, Unusable
-from geoglot.serve.jobs import Context
+from geoglot.serve.jobs import Cancelled, Context
 from geoglot.serve.library import public
 from geoglot.serve.service import Service
 from geoglot.serve.shapes import Id, Strict
 
 TITLE = "Add a raster"
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_UNSAFE = re.compile(r"[^\w.-]+")
+_LONGEST = 200  # bytes of a name
 
 
 class Parameters(Strict):
@@ -63,16 +65,21 @@ def check(asked: Parameters, service: Service) -> None:
         path = safety.allowed_path(asked.source, settings.allow)
         if not path.is_file():
             raise Unusable("The path is no file.", "Name one raster file.")
+        known = service.library.by_scene().get(str(path))
+        if known is not None and not known.uploaded:
+            raise Unusable("The raster is in the archive already.", f"Search it: its scene is {known.id}.")
         safety.check_raster(path, settings.limits.pixels)
 
 
 def store(service: Service, name: str) -> tuple[str, Path]:
     """A new place for an upload: its id, and where to write it; strangers' names keep harmless characters only."""
     id = secrets.token_urlsafe(9)
-    safe = _UNSAFE.sub("_", Path(name.replace("\\", "/")).name).lstrip("._-")[-100:] or "upload"
+    safe = _UNSAFE.sub("_", unicodedata.normalize("NFC", Path(name.replace("\\", "/")).name))
+    stem, dot, suffix = safe.rpartition(".")
+    safe = (stem if dot else suffix).strip("._-").encode()[:_LONGEST].decode(errors="ignore") or "upload"
     folder = service.folder / "uploads" / id
     folder.mkdir()
-    return id, folder / safe
+    return id, folder / f"{safe}{dot}{suffix.encode()[:20].decode(errors='ignore') if dot else ''}"
 
 
 def upload(service: Service, id: str) -> Path:
@@ -91,10 +98,15 @@ def drop(service: Service, id: str) -> None:
 
 def dropped(parameters: Mapping[str, Any], service: Service) -> None:
     """An upload whose job is forgotten goes, unless a scene lives on it."""
-    id = parameters.get("upload")
-    folder = service.folder / "uploads" / str(id)
-    if id and not any(Path(str(entry.row["href"])).is_relative_to(folder) for entry in service.library.entries().values()):
-        drop(service, str(id))
+    if parameters.get("upload"):
+        _leave(service, str(parameters["upload"]))
+
+
+def _leave(service: Service, id: str) -> None:
+    """Remove an upload's file unless a scene lives on it."""
+    folder = service.folder / "uploads" / id
+    if not any(Path(str(entry.row["href"])).is_relative_to(folder) for entry in service.library.entries().values()):
+        drop(service, id)
 
 
 def run(asked: Parameters, context: Context) -> None:
@@ -108,7 +120,7 @@ def run(asked: Parameters, context: Context) -> None:
         try:
             context.progress(0, None, "fetches")
             limits = service.settings.limits
-            safety.fetch(asked.source, path, service.settings.allow, service.settings.private, limits.upload)
+            safety.fetch(asked.source, path, service.settings.allow, service.settings.private, limits.upload, step=context.check)
             safety.check_raster(path, limits.pixels)
         except BaseException:
             drop(service, mine)
@@ -122,9 +134,10 @@ def run(asked: Parameters, context: Context) -> None:
         )
         if report.skipped:
             raise RasterError(report.skipped[0][1])
-    except RasterError:
-        if mine:
-            drop(service, mine)
+    except BaseException as error:
+        later = asked.upload is not None and isinstance(error, Cancelled | LockedError)  # may be resumed; an address is read anew
+        if mine and not later:
+            _leave(service, mine)
         raise
     context.job.scenes = [public(str(path))]
     what = f"{report.tiles:,} tiles" if report.tiles else "it was there already"
