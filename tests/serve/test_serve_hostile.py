@@ -12,7 +12,7 @@ import pytest
 from serve_kit import BASE, Start, giant, png, tif, wait
 from starlette.testclient import TestClient
 
-from geoglot.core.errors import InputError, NotFoundError
+from geoglot.core.errors import InputError, NetworkError, NotFoundError
 from geoglot.serve import safety
 from geoglot.serve.errors import Forbidden, Malformed
 from geoglot.serve.settings import Basemap, Limits
@@ -33,7 +33,8 @@ VRT = (
 )
 PRIVATE = (
     "127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.9", "169.254.169.254", "::1", "fe80::1%eth0", "fd00::1",
-    "::ffff:127.0.0.1", "2002:7f00:1::", "0.0.0.0", "224.0.0.1", "100.64.0.1",
+    "::ffff:127.0.0.1", "2002:7f00:1::", "0.0.0.0", "224.0.0.1", "100.64.0.1", "64:ff9b::a00:1", "64:ff9b:1::1", "::7f00:1",
+    "::ffff:0:7f00:1", "fec0::1", "ff0e::1", "2001:0:7f00:1::", "::ffff:169.254.169.254",
 )  # fmt: skip
 
 
@@ -238,6 +239,24 @@ def test_private_networks_are_refused_unless_allowed(start: Start, site: str, tm
     assert left == ["far.tif"]
 
 
+def test_a_drip_ends_in_time(tmp_path: Path) -> None:
+    import time
+
+    class Dripping:
+        def read1(self, size: int) -> bytes:
+            time.sleep(0.01)
+            return b"x"
+
+        def read(self, size: int) -> bytes:
+            raise AssertionError("waits for all of a piece")
+
+    steps: list[int] = []
+    answer: http.client.HTTPResponse = Dripping()  # type: ignore[assignment]
+    with pytest.raises(NetworkError, match="too long"):
+        safety._copy(answer, tmp_path / "x", 10**6, time.monotonic() + 0.1, lambda: steps.append(1))
+    assert steps
+
+
 @pytest.mark.parametrize("address", PRIVATE)
 def test_private_addresses_are_known(address: str) -> None:
     with pytest.raises(Forbidden):
@@ -245,7 +264,7 @@ def test_private_addresses_are_known(address: str) -> None:
 
 
 def test_public_addresses_are_known() -> None:
-    for address in ("8.8.8.8", "2606:4700::1111"):
+    for address in ("8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"):
         safety.check_public(address)
 
 

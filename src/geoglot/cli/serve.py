@@ -68,7 +68,7 @@ def run(
         allow=tuple(allow or ()),
         private=allow_private,
         cors=tuple(cors or ()),
-        hosts=(*(host_name or ()), *(() if host in ("0.0.0.0", "::") else (host,))),
+        hosts=(*(host_name or ()), *(() if host in ("0.0.0.0", "::") else (f"[{host}]" if ":" in host else host,))),
         uploads=uploads,
         basemap=None if basemap is None else Basemap(basemap, attribution),
         limits=Limits(upload=max_upload * MIB, pixels=max_pixels * 10**6, rate=rate),

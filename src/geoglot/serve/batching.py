@@ -45,7 +45,10 @@ class Batcher(Generic[In, Out]):
             self._items.put_nowait((item, future))
         except queue.Full:
             raise Busy("Too many requests wait for the model.", "Send the request again in a few seconds.") from None
-        return future.result(_PATIENCE)
+        try:
+            return future.result(_PATIENCE)
+        except TimeoutError:
+            raise Busy("The model takes too long.", "Send the request again in a minute.") from None
 
     def close(self) -> None:
         """End the thread once what waits is done."""

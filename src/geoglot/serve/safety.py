@@ -8,7 +8,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -41,6 +41,8 @@ _KINDS = "Send a GeoTIFF, or a PNG, JPEG, JPEG 2000 or WebP picture."
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
 _CHUNK = 1 << 18
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def check_raster(path: Path, pixels: int) -> None:
@@ -146,8 +148,18 @@ def check_address(source: str, allow: Sequence[str]) -> tuple[str, str, int, str
     raise refused
 
 
-def fetch(source: str, target: Path, allow: Sequence[str], private: bool, most: int, seconds: float = 300.0) -> None:
+def fetch(
+    source: str,
+    target: Path,
+    allow: Sequence[str],
+    private: bool,
+    most: int,
+    seconds: float = 300.0,
+    step: Callable[[], None] = lambda: None,
+) -> None:
     """Fetch an allowed address into a file: no redirects, no proxies, `most` bytes, and no private network unless `private`.
+
+    `step` is called between pieces, and may raise to end it.
 
     The address that was really connected to is looked at, so a name that resolves elsewhere the second time gains nothing.
     """
@@ -173,17 +185,18 @@ def fetch(source: str, target: Path, allow: Sequence[str], private: bool, most: 
                 raise NetworkError(
                     f"The address answers with {answer.status}; redirects are not followed: give the last address."
                 )
-            _copy(answer, target, most, until)
+            _copy(answer, target, most, until, step)
         finally:
             connection.close()
     except (OSError, http.client.HTTPException) as error:
         raise NetworkError(f"The address cannot be read: {type(error).__name__}. Check it and the network.") from None
 
 
-def _copy(answer: http.client.HTTPResponse, target: Path, most: int, until: float) -> None:
+def _copy(answer: http.client.HTTPResponse, target: Path, most: int, until: float, step: Callable[[], None]) -> None:
     held = 0
     with target.open("wb") as file:
-        while chunk := answer.read(_CHUNK):
+        while chunk := answer.read1(_CHUNK):  # what has come: `read` would wait for all of a piece, and a drip for ever
+            step()
             held += len(chunk)
             if held > most:
                 raise TooLarge(f"The file is larger than {most / 2**20:,.0f} MiB.", "Ask the operator to index it.")
@@ -193,8 +206,21 @@ def _copy(answer: http.client.HTTPResponse, target: Path, most: int, until: floa
 
 
 def check_public(address: str) -> None:
-    """Raise `Forbidden` for an address of this machine, a private network, or any other that is not of the open network."""
+    """Raise `Forbidden` for an address of this machine, a private network, or any other that is not of the open network.
+
+    Of IPv6 only global unicast (RFC 4291, 2000::/3) is open, and the forms that carry an IPv4 address which is.
+    """
     found = ipaddress.ip_address(address.split("%")[0])
-    inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None) or found
-    if not found.is_global or not inner.is_global or found.is_multicast:
+    inner: ipaddress.IPv4Address | ipaddress.IPv6Address = found
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = _carried(found) or found
+    open_form = inner is not found or found.version == 4 or found in _UNICAST
+    if not open_form or not inner.is_global or inner.is_multicast:
         raise Forbidden("The address leads to a private network.", "Upload the file, or ask the operator for --allow-private.")
+
+
+def _carried(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one stands for: mapped, 6to4, or behind the well-known prefix of NAT64 (RFC 6052)."""
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
