@@ -21,7 +21,7 @@ from geoglot.core.errors import NotFoundError, RasterError
 from geoglot.core.progress import track, watched
 from geoglot.serve import logs, problems, styles, tools
 from geoglot.serve.batching import Batcher
-from geoglot.serve.pictures import Cache
+from geoglot.serve.pictures import ENTRY, Cache
 from geoglot.serve.settings import Settings
 from geoglot.serve.shelf import Shelf
 from geoglot.text.colours import colours
@@ -75,18 +75,23 @@ def test_a_bad_item_does_not_spoil_its_batch() -> None:
 
 
 def test_the_cache_keeps_what_was_used_last() -> None:
-    cache = Cache(80)
+    cache = Cache(8 * (10 + ENTRY))
     for name in "abcdefgh":
         cache.put(name, b"x" * 10)
     assert cache.get("a")
     cache.put("i", b"x" * 10)
     assert cache.get("b") is None
     assert cache.get("a")
-    assert cache.held == 80
-    cache.put("large", b"x" * 11)  # more than an eighth
+    assert cache.held == 8 * (10 + ENTRY)
+    cache.put("large", b"x" * (11 + ENTRY))  # more than an eighth
     assert cache.get("large") is None
     cache.put("a", b"y" * 4)
-    assert cache.held == 74
+    assert cache.held == 8 * (10 + ENTRY) - 6
+    for place in range(1000):  # pictures of nothing are entries as well
+        cache.put(str(place), b"")
+    assert cache.held <= 8 * (10 + ENTRY)
+    assert cache.get("999") == b""
+    assert cache.get("0") is None
 
 
 class Closing:

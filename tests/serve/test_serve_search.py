@@ -108,6 +108,8 @@ def test_search_by_words_with_filters(client: TestClient) -> None:
     assert names(found(client, text="red", polygon=square)) == {"green_20210610.tif"}
     assert names(found(client, text="blue", scene=hit["properties"]["scene"])) == {"red_20200105.tif"}
     assert found(client, text="red", gsd=[20, 30]) == []
+    assert found(client, text="red", gsd=[20, None]) == []
+    assert names(found(client, text="red", gsd=[None, 20], limit=3)) == {"red_20200105.tif"}
     assert all(hit["properties"]["score"] >= 0.9 for hit in found(client, text="red", min_score=0.9))
 
 
@@ -214,3 +216,7 @@ def test_metrics_count_requests(client: TestClient) -> None:
     assert 'geoglot_requests_total{method="POST",route="/api/search",status="200"}' in text
     assert "geoglot_batch_items_bucket" in text
     assert "geoglot_tiles 18.0" in text
+    assert client.request("MADEUP", "/api/archive").status_code == 405
+    text = client.get("/metrics").text
+    assert "MADEUP" not in text
+    assert 'method="other",route="/api/archive",status="405"' in text

@@ -34,6 +34,13 @@ def test_pystac_client_browses_and_searches(address: str) -> None:
     assert len(list(catalog.search(limit=1, method="POST").items())) == 3
     square = {"type": "Polygon", "coordinates": [[[4, 49], [5, 49], [5, 50], [4, 50], [4, 49]]]}
     assert len(list(catalog.search(intersects=square).items())) == 1
+    west, south, east, north = found[0].bbox
+    middle = {"type": "Point", "coordinates": [(west + east) / 2, (south + north) / 2]}
+    across = {"type": "LineString", "coordinates": [[west - 1, south], [east, north]]}
+    for shape in (middle, across, {"type": "GeometryCollection", "geometries": [middle]}):
+        for method in ("GET", "POST"):
+            assert catalog.search(intersects=shape, method=method).matched() == 1
+    assert catalog.search(intersects={"type": "Point", "coordinates": [100, 0]}).matched() == 0
     assert catalog.search(ids=[found[0].id]).matched() == 1
     assert catalog.search(collections=["other"]).matched() == 0
 
@@ -66,9 +73,13 @@ def test_items_are_valid(client: TestClient) -> None:
         "/stac/search?datetime=yesterday",
         "/stac/search?limit=0",
         "/stac/search?intersects=x",
+        "/stac/search?intersects=" + "[" * 100,
+        '/stac/search?intersects={"type":"Point","coordinates":["a"]}',
+        '/stac/search?intersects={"type":"Point","coordinates":[]}',
         "/ogc/collections/scenes/items?bbox=a",
         "/ogc/collections/tiles/items?datetime=2020/2019",
         "/ogc/collections/tiles/items?limit=x",
+        "/ogc/collections/tiles/items?limt=3",
     ],
 )
 def test_wrong_parameters_are_400_as_these_standards_say(client: TestClient, path: str) -> None:

@@ -28,6 +28,9 @@ MAX_ZOOM = 24
 _PATIENCE = 30.0
 
 
+ENTRY = 256  # bytes that an entry takes beside its picture: empty ones must not gather without end
+
+
 class Cache:
     """Bytes by key, the ones used longest ago making room; thread-safe."""
 
@@ -54,15 +57,15 @@ class Cache:
         if len(value) > self._most // 8:
             return
         with self._lock:
-            old = self._items.pop(key, b"")
+            old = self._items.pop(key, None)
             self._items[key] = value
-            self._held += len(value) - len(old)
+            self._held += len(value) + ENTRY - (0 if old is None else len(old) + ENTRY)
             while self._held > self._most:
-                self._held -= len(self._items.popitem(last=False)[1])
+                self._held -= len(self._items.popitem(last=False)[1]) + ENTRY
 
     @property
     def held(self) -> int:
-        """Bytes that are kept."""
+        """Bytes that are kept, with what keeping them takes."""
         return self._held
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,7 +38,12 @@ class Area(Strict):
     polygon: Geometry | None = None
     time: Time | None = None
     sensor: Annotated[str, Field(max_length=100)] | None = None
-    gsd: Annotated[list[Number], Field(min_length=2, max_length=2, description="Least and most metres a pixel.")] | None = None
+    gsd: (
+        Annotated[
+            list[Number | None], Field(min_length=2, max_length=2, description="Least and most metres a pixel; null is open.")
+        ]
+        | None
+    ) = None
     cloud_max: Annotated[float, Field(ge=0, le=1)] | None = None
     valid_min: Annotated[float, Field(ge=0, le=1)] | None = None
     scene: Annotated[Id, Field(description="Only tiles of this scene.")] | None = None
@@ -47,9 +53,9 @@ class Area(Strict):
         where: dict[str, Any] = {}
         if self.gsd is not None:
             low, high = self.gsd
-            if low > high:
+            if low is not None and high is not None and low > high:
                 raise Unusable(f"gsd is [{low:g}, {high:g}].", "Give the smaller number first.")
-            where |= {"gsd_min": low, "gsd_max": high}
+            where |= {name: value for name, value in (("gsd_min", low), ("gsd_max", high)) if value is not None}
         for name in ("sensor", "cloud_max", "valid_min", "scene"):
             value = getattr(self, name)
             if value is not None:
@@ -85,6 +91,24 @@ def shape_of(polygon: dict[str, Any], vertices: int) -> Any:
         return area(polygon, "The area")
     except (ValueError, OverflowError, RecursionError) as error:  # what the library of geometries makes of nonsense
         raise InputError(f"The area is not a GeoJSON geometry: {error}. Draw it again.") from None
+
+
+def place_of(geometry: dict[str, Any], vertices: int) -> Any:
+    """A geometry of any kind, cut at the antimeridian where it is an area; raises what `shape_of` raises."""
+    import shapely
+    from shapely.geometry import shape
+
+    if geometry.get("type") in ("Polygon", "MultiPolygon", "Feature", "FeatureCollection"):
+        return shape_of(geometry, vertices)
+    if _count(geometry) > vertices:
+        raise Unusable(f"The geometry has more than {vertices:,} corners.", "Simplify it, or use a box.")
+    try:
+        made = shape(geometry)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, shapely.errors.ShapelyError) as error:
+        raise InputError(f"It is not a GeoJSON geometry: {error}. Draw it again.") from None
+    if made.is_empty or not all(math.isfinite(value) for value in made.bounds):
+        raise Unusable("The geometry is empty, or holds what is no number.", "Give coordinates: longitude, then latitude.")
+    return made
 
 
 def _count(value: Any) -> int:

@@ -11,10 +11,10 @@ from fastapi.responses import JSONResponse
 
 from geoglot.geo import vectors
 from geoglot.serve import features
-from geoglot.serve.errors import Missing
+from geoglot.serve.errors import Missing, Unusable
 from geoglot.serve.routes._common import GEOJSON, Served, answer
 from geoglot.serve.routes.scenes import Name
-from geoglot.serve.routes.stac import Text, base, link, span
+from geoglot.serve.routes.stac import Text, base, degrees, link, span
 from geoglot.serve.service import Service
 from geoglot.serve.shapes import box_of
 
@@ -26,6 +26,7 @@ CONFORMS = [
 ]
 _CRS = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _ABOUT = {"scenes": "Outlines of the scenes.", "tiles": "Outlines of the tiles that searches give."}
+_PARAMETERS = {"limit", "offset", "bbox", "datetime", "key", "f"}  # f: QGIS and others ask for their format by it
 _OAS = "application/vnd.oai.openapi+json;version=3.1"
 
 
@@ -78,7 +79,7 @@ def _collection(service: Service, root: str, name: str) -> dict[str, Any]:
         "itemType": "feature",
         "crs": [_CRS],
         "extent": {
-            "spatial": {"bbox": [facts["bbox"] or [-180, -90, 180, 90]], "crs": _CRS},
+            "spatial": {"bbox": [degrees(facts["bbox"] or [-180.0, -90.0, 180.0, 90.0])], "crs": _CRS},
             "temporal": {"interval": [facts["time"] or [None, None]]},
         },
         "links": [link("self", own), link("items", f"{own}/items", GEOJSON)],
@@ -96,6 +97,9 @@ def items(
     datetime: Text = None,
 ) -> JSONResponse:
     """A page of them."""
+    unknown = sorted(set(request.query_params) - _PARAMETERS)
+    if unknown:  # 400, as /req/core/query-param-unknown wants
+        raise Unusable(f"There is no parameter {unknown[0][:40]!r}.", f"There are: {', '.join(sorted(_PARAMETERS))}.")
     root, name, box, time = base(request), _known(collection), box_of(bbox), span(datetime)
     if name == "scenes":
         found = features.chosen(service.library, box, time, None)

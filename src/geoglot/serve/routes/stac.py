@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -9,15 +10,15 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from geoglot.archive import filters
 from geoglot.geo import vectors
 from geoglot.serve import features
 from geoglot.serve.errors import Missing, Unusable
 from geoglot.serve.library import Entry
 from geoglot.serve.routes._common import GEOJSON, Served, answer
 from geoglot.serve.routes.scenes import Name
+from geoglot.serve.safety import check_depth
 from geoglot.serve.service import Service
-from geoglot.serve.shapes import Geometry, box_of, shape_of
+from geoglot.serve.shapes import Geometry, box_of, place_of
 
 router = APIRouter(prefix="/stac", tags=["STAC API"])
 VERSION = "1.0.0"
@@ -122,9 +123,9 @@ def _collection(service: Service, root: str) -> dict[str, Any]:
         "id": COLLECTION,
         "title": service.settings.title,
         "description": f"The {facts['scenes']:,} scenes of the archive {service.settings.title}.",
-        "license": "other",
+        "license": "proprietary",  # what STAC 1.0 says where the licence is none of SPDX's: scenes may have any
         "extent": {
-            "spatial": {"bbox": [_degrees(facts["bbox"] or [-180.0, -90.0, 180.0, 90.0])]},
+            "spatial": {"bbox": [degrees(facts["bbox"] or [-180.0, -90.0, 180.0, 90.0])]},
             "temporal": {"interval": [facts["time"] or [None, None]]},
         },
         "summaries": {"sensor": facts["sensors"]} if facts["sensors"] else {},
@@ -137,9 +138,11 @@ def _collection(service: Service, root: str) -> dict[str, Any]:
     }
 
 
-def _degrees(box: list[float] | tuple[float, ...]) -> list[float]:
+def degrees(box: list[float] | tuple[float, ...]) -> list[float]:
     """A box with longitudes within 180 degrees."""
     west, south, east, north = (round(float(value), 7) for value in box)
+    if east - west >= 360:
+        return [-180.0, south, 180.0, north]
     return [west, south, east - 360 if east > 180 else east, north]
 
 
@@ -163,7 +166,7 @@ def item(entry: Entry, root: str) -> dict[str, Any]:
         "id": entry.id,
         "collection": COLLECTION,
         "geometry": vectors.geometry(row["geometry"]),
-        **({} if entry.box is None else {"bbox": _degrees(entry.box)}),
+        **({} if entry.box is None else {"bbox": degrees(entry.box)}),
         "properties": vectors.plain(properties),
         "assets": assets,
         "links": [
@@ -211,12 +214,22 @@ def search(
     token: Token = 0,
 ) -> JSONResponse:
     """By place, time and names; lists with commas between."""
-    if intersects is not None:
-        raise Unusable("A geometry does not go into an address here.", "POST it to /stac/search as intersects.")
     asked = ItemSearch(
-        bbox=box_of(bbox), datetime=datetime, ids=_list(ids), collections=_list(collections), limit=limit, token=token
-    )
+        bbox=box_of(bbox), datetime=datetime, ids=_list(ids), collections=_list(collections), limit=limit, token=token,
+        intersects=None if intersects is None else _geometry(intersects),
+    )  # fmt: skip
     return _page(service, request, asked, "/stac/search")
+
+
+def _geometry(text: str) -> dict[str, Any]:
+    check_depth(text.encode(), 32)
+    try:
+        made = json.loads(text)
+    except ValueError:
+        made = None
+    if not isinstance(made, dict):
+        raise Unusable("intersects is no GeoJSON geometry.", "Write one, or POST it to /stac/search.")
+    return made
 
 
 def _list(text: str | None) -> list[str] | None:
@@ -235,12 +248,8 @@ def _page(service: Service, request: Request, asked: ItemSearch, path: str) -> J
     box = None if asked.bbox is None else box_of(",".join(map(str, asked.bbox)))
     found = features.chosen(service.library, box, span(asked.datetime), None)
     if asked.intersects is not None:
-        area = filters.make(within=shape_of(asked.intersects, service.settings.limits.vertices)).area
-        found = [
-            entry
-            for entry in found
-            if area is not None and entry.row["geometry"] is not None and area.intersects(entry.row["geometry"])
-        ]
+        area = place_of(asked.intersects, service.settings.limits.vertices)
+        found = [entry for entry in found if entry.row["geometry"] is not None and area.intersects(entry.row["geometry"])]
     if asked.ids is not None:
         found = [entry for entry in found if entry.id in set(asked.ids)]
     if asked.collections is not None and COLLECTION not in asked.collections:
