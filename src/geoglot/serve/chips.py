@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import math
 import secrets
 import tempfile
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoglot.geo.scene import Scene
+from geoglot.geo.write import write_text
 from geoglot.serve import pictures
 from geoglot.serve.encoders import Encoders
 from geoglot.serve.errors import Missing
+from geoglot.serve.logs import log
 from geoglot.serve.safety import check_raster
 from geoglot.serve.settings import Limits
 
@@ -36,12 +41,39 @@ class Chip:
 
 
 class Chips:
-    """Those of the last hour, in memory; the oldest make room."""
+    """Those of the last hour, in memory; the oldest make room. Those that saved searches name are on disk as well."""
 
     def __init__(self, encoders: Encoders, limits: Limits, folder: Path) -> None:
         self._encoders, self._limits, self._folder = encoders, limits, folder
         self._kept: OrderedDict[str, Chip] = OrderedDict()
+        self._pinned: dict[str, Chip] = {}
         self._lock = threading.Lock()
+        for file in sorted(folder.glob("*.json")):
+            self._load(file)
+
+    def _load(self, file: Path) -> None:
+        try:
+            told = json.loads(file.read_text(encoding="utf-8"))
+            vector, shown = np.array(told["vector"], dtype=np.float32), base64.b64decode(told["png"])
+            if told["model"] == self._encoders.spec.hash:  # else its vector says nothing to this archive
+                self._pinned[file.stem] = Chip(file.stem, told["width"], told["height"], vector, shown, math.inf)
+        except (ValueError, TypeError, KeyError, OSError) as error:
+            log.warning("damaged picture", extra={"fields": {"picture": file.stem, "error": str(error)}})
+
+    def pin(self, id: str) -> None:
+        """Keep a chip until `unpin`; raises `Missing` where it has gone."""
+        made = replace(self.get(id), until=math.inf)
+        told = {"model": self._encoders.spec.hash, "width": made.width, "height": made.height, "vector": made.vector.tolist()}
+        write_text(self._folder / f"{id}.json", json.dumps(told | {"png": base64.b64encode(made.png).decode()}))
+        with self._lock:
+            self._pinned[id] = made
+
+    def unpin(self, id: str) -> None:
+        """A chip goes the way of the others again."""
+        with self._lock:
+            made = self._pinned.pop(id, None)
+        if made is not None:
+            (self._folder / f"{id}.json").unlink(missing_ok=True)
 
     def add(self, data: bytes) -> Chip:
         """Look at the bytes of a picture; raises what `safety.check_raster` raises, and nothing of it stays on disk."""
@@ -63,7 +95,7 @@ class Chips:
     def get(self, id: str) -> Chip:
         """A chip that is still kept."""
         with self._lock:
-            found = self._kept.get(id)
+            found = self._pinned.get(id) or self._kept.get(id)
             if found is not None and found.until > time.monotonic():
                 return found
             self._kept.pop(id, None)

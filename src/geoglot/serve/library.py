@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geoglot.archive import Archive, Hit, Hits
+from geoglot.archive.indexing import check_model
 from geoglot.archive.rows import reopen
 from geoglot.archive.store import Store
-from geoglot.core.errors import NotFoundError
+from geoglot.core.errors import NotFoundError, RasterError
 from geoglot.geo.footprint import bounds
 from geoglot.geo.scene import Scene
 from geoglot.serve.errors import Missing
@@ -78,12 +79,15 @@ class Library:
         self._version: tuple[Any, ...] = ()
         self._entries: dict[str, Entry] = {}
         self._by_scene: dict[str, Entry] = {}
+        _ = self.uploads  # what another model made is refused at the start
 
     @property
     def uploads(self) -> Archive | None:
-        """The archive of uploads, None before the first one."""
+        """The archive of uploads, None before the first one; `ModelMismatchError` where another model made it."""
         if self._uploads is None and Store(self.uploads_path).exists():
-            self._uploads = Archive.open(self.uploads_path)
+            made = Archive.open(self.uploads_path)
+            check_model(made.model, self.main.model, f"name another folder with --state, or remove {self.uploads_path}")
+            self._uploads = made
         return self._uploads
 
     @property
@@ -133,8 +137,12 @@ class Library:
     @contextmanager
     def scene(self, entry: Entry) -> Iterator[Scene]:
         """The scene, open for reading."""
-        with self.shelf.lend(entry.key, lambda: reopen(entry.row)) as scene:
-            yield scene
+        try:
+            with self.shelf.lend(entry.key, lambda: reopen(entry.row)) as scene:
+                yield scene
+        except RasterError:  # a file that is repaired shall not stay broken because it is open
+            self.shelf.forget(entry.key)
+            raise
 
     def tile(self, id: str) -> Hit:
         """A tile by its id."""

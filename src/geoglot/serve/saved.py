@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from geoglot.archive import Hits
-from geoglot.core.errors import ArchiveError, NotFoundError
+from geoglot.core.errors import ArchiveError, InputError, NotFoundError
 from geoglot.geo.write import write_text
+from geoglot.serve.chips import Chips
 from geoglot.serve.errors import Busy, Missing
 from geoglot.serve.library import Library
 from geoglot.serve.searching import Searcher
@@ -35,8 +36,8 @@ class Kept:
 class Saved:
     """All kept searches, in one file that is replaced whole."""
 
-    def __init__(self, searcher: Searcher, library: Library, path: Path, limits: Limits) -> None:
-        self._searcher, self._library, self._path, self._limits = searcher, library, path, limits
+    def __init__(self, searcher: Searcher, library: Library, chips: Chips, path: Path, limits: Limits) -> None:
+        self._searcher, self._library, self._chips, self._path, self._limits = searcher, library, chips, path, limits
         self._lock = threading.Lock()
         self._kept: dict[str, Kept] = {}
         if path.exists():
@@ -53,6 +54,8 @@ class Saved:
             if len(self._kept) >= self._limits.saved:
                 raise Busy("Too many searches are kept.", "Delete some of them.")
             asked = search.model_dump(exclude_unset=True, exclude={"format"}, mode="json")
+            if search.chip is not None:
+                self._chips.pin(search.chip)
             made = Kept(secrets.token_urlsafe(9), name, asked, now, now, self._runs())
             self._kept[made.id] = made
             self._write()
@@ -72,9 +75,11 @@ class Saved:
     def delete(self, id: str) -> None:
         """Keep it no longer."""
         with self._lock:
-            self.get(id)
+            chip = self.get(id).search.get("chip")
             del self._kept[id]
             self._write()
+            if chip is not None and all(kept.search.get("chip") != chip for kept in self._kept.values()):
+                self._chips.unpin(chip)
 
     def look(self, id: str) -> Kept:
         """Take what is there now for seen."""
@@ -87,8 +92,10 @@ class Saved:
     def new(self, id: str) -> Hits:
         """Hits in scenes that were taken in, or changed, since the last look."""
         kept = self.get(id)
-        fresh = self._fresh(kept)
-        return self._searcher.find(Search.model_validate(kept.search), scene=fresh) if fresh else Hits()
+        asked, fresh = Search.model_validate(kept.search), self._fresh(kept)
+        if asked.scene is not None:
+            fresh = [scene for scene in fresh if scene == self._library.entry(asked.scene).row["scene"]]
+        return self._searcher.find(asked, scene=fresh) if fresh else Hits()
 
     def told(self, kept: Kept) -> dict[str, Any]:
         """A kept search for those who ask, with how many new places it finds."""
@@ -96,7 +103,7 @@ class Saved:
         del made["runs"]
         try:
             count: int | None = len(self.new(kept.id))
-        except NotFoundError:  # a tile or a picture that it names has gone
+        except (NotFoundError, InputError):  # a tile, a place or a picture that it names has gone
             count = None
         return made | {"new": count}
 

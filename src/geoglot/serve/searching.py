@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoglot.archive import Hit, Hits, queries
+from geoglot.archive.indexing import check_model
 from geoglot.nn import heads
 from geoglot.serve.chips import Chips
 from geoglot.serve.encoders import Encoders
@@ -27,6 +28,7 @@ class Searcher:
 
     def find(self, asked: Search, **extra: Any) -> Hits:
         """The best tiles; `extra` are further attributes to filter by. Raises `InputError` where nothing is asked for."""
+        self.check()
         if asked.limit > self._limits.results:
             raise Unusable(f"At most {self._limits.results} places are given at once.", "Ask for fewer, or narrow the filters.")
         filters = asked.filters(self._limits.vertices)
@@ -36,6 +38,10 @@ class Searcher:
         if asked.min_score is not None:
             hits = Hits(hit for hit in hits if hit.score >= asked.min_score)
         return hits
+
+    def check(self) -> None:
+        """Raise `ModelMismatchError` where the archive was moved to another model since the start."""
+        check_model(self._library.main.model, self._encoders.spec, "its operator must start the server again")
 
     def _queries(self, asked: Search) -> tuple[Floats, list[str]]:
         """Query vectors as `Archive.find` takes them, and the tiles to leave out."""

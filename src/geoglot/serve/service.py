@@ -44,7 +44,7 @@ class Service:
         self.chips = Chips(self.encoders, settings.limits, self.folder / "chips")
         self.search = Searcher(self.library, self.encoders, self.chips, settings.limits)
         self.metrics.watch(self)
-        self.saved = Saved(self.search, self.library, self.folder / "saved.json", settings.limits)
+        self.saved = Saved(self.search, self.library, self.chips, self.folder / "saved.json", settings.limits)
         self.jobs = Jobs(self, self.folder / "jobs", settings.limits)
 
     def facts(self) -> dict[str, Any]:

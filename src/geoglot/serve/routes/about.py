@@ -18,6 +18,7 @@ router = APIRouter(tags=["service"])
 @router.get("/health", summary="Whether it works")
 def health(service: Served) -> JSONResponse:
     """Reads the archive's state, so that a lost disk shows."""
+    service.search.check()
     model = service.library.main.model.name
     scenes, tiles = len(service.library.entries()), len(service.library)
     return answer({"status": "ok", "version": __version__, "model": model, "scenes": scenes, "tiles": tiles})
