@@ -28,8 +28,20 @@ def test_filters_narrow_and_can_be_taken_away(opened: Any) -> None:
 
 
 def test_resolution_and_clouds(opened: Any) -> None:
-    page = opened(f"q=forest&gsd-max=1.1&{VIEW}")
-    assert {name.split("_")[0].split(": ")[1] for name in found(page)} <= {"harbour", "town"}
+    page = opened(f"q=forest&gsd-max=1.1&{VIEW}")  # one end of the range alone
+    names = found(page)
+    assert names
+    assert {name.split("_")[0].split(": ")[1] for name in names} <= {"harbour", "town"}
+
+
+def test_a_view_beyond_the_antimeridian_is_an_area_of_the_server(opened: Any) -> None:
+    page = opened("q=forest&view=179.9,0,2")
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_role("button", name="What the map shows").click()
+    page.wait_for_selector(".empty")  # no place there, and no refusal
+    west, _, east, _ = (float(part) for part in parameters(page)["bbox"].split(","))
+    assert -180 <= east < west <= 180
+    assert page.locator(".failed").count() == 0
 
 
 def test_a_box_is_drawn_with_the_pointer(opened: Any) -> None:

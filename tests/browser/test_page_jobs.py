@@ -98,3 +98,23 @@ def test_a_job_can_be_cancelled(opened: Any, site: Site, tmp_path: Path) -> None
     card.get_by_role("button", name="Cancel").click()
     page.locator(".job.running, .job.queued, .job.sending", has_text="large_20230402").wait_for(state="detached")
     assert scenes(site) == before, "what was cancelled must leave nothing"
+
+
+def test_of_many_jobs_one_is_followed_and_those_that_ended_can_be_removed(opened: Any) -> None:
+    """A browser opens six connections to a server: streams for all jobs would leave none for searches and pictures."""
+    page = opened("tab=analyse")
+    streams: list[str] = []
+    page.on("request", lambda request: request.url.endswith("/events") and streams.append(request.url))
+    ended: list[str] = []
+    page.on("requestfinished", lambda request: request.url.endswith("/events") and ended.append(request.url))
+    page.get_by_label("Labels").fill("roof, meadow")
+    button = page.get_by_role("button", name="Classify", exact=True)
+    for count in range(1, 8):
+        button.click()
+        page.locator(".job", has_text="roof, meadow").nth(count - 1).wait_for()
+        assert len(streams) - len(ended) <= 1
+    page.locator(".job.done", has_text="roof, meadow").nth(6).wait_for()
+    last = page.locator(".job", has_text="roof, meadow").first
+    last.get_by_role("button", name="Remove").click()
+    page.locator(".job", has_text="roof, meadow").nth(6).wait_for(state="detached")
+    assert page.locator(".job", has_text="roof, meadow").count() == 6

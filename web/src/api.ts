@@ -136,6 +136,7 @@ export function upload(file: File, progress: (part: number) => void, signal: Abo
 export const jobs = async (): Promise<Job[]> => (await get<{ jobs: Job[] }>("api/jobs")).jobs;
 export const job = (id: string): Promise<Job> => get(`api/jobs/${at(id)}`);
 export const cancel = (id: string): Promise<Response> => call(`api/jobs/${at(id)}`, { method: "DELETE" });
+export const forgetJob = (id: string): Promise<Response> => call(`api/jobs/${at(id)}?forget=true`, { method: "DELETE" });
 export const resume = (id: string): Promise<Response> => call(`api/jobs/${at(id)}/resume`, { method: "POST" });
 export const start = async (verb: string, parameters: unknown): Promise<Job> =>
   (await (await send("api/jobs", { verb, parameters })).json()) as Job;

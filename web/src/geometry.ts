@@ -14,15 +14,30 @@ function* flat(coordinates: unknown): Generator<Position> {
   else for (const part of coordinates) yield* flat(part);
 }
 
+/** East is past 180 where the parts of a geometry lie on both sides of the antimeridian. */
 export function boxOf(geometry: Geometry): Box {
+  const box = bare(geometry, 0);
+  return geometry.type === "MultiPolygon" && box[2] - box[0] > 180 ? bare(geometry, 360) : box;
+}
+
+function bare(geometry: Geometry, turn: number): Box {
   const box: Box = [Infinity, Infinity, -Infinity, -Infinity];
-  for (const [lon = 0, lat = 0] of positions(geometry)) {
+  for (const [given = 0, lat = 0] of positions(geometry)) {
+    const lon = given < 0 ? given + turn : given;
     box[0] = Math.min(box[0], lon);
     box[1] = Math.min(box[1], lat);
     box[2] = Math.max(box[2], lon);
     box[3] = Math.max(box[3], lat);
   }
   return box;
+}
+
+/** A box as the map has it, which may lie turns away or hold the world twice, as the server takes it: west > east across 180°. */
+export function boxed([west, south, east, north]: Box): Box {
+  const [low, high] = [Math.max(-90, south), Math.min(90, north)];
+  if (east - west >= 360) return [-180, low, 180, high];
+  const within = (lon: number): number => (lon < -180 || lon > 180 ? ((((lon + 180) % 360) + 360) % 360) - 180 : lon);
+  return [within(west), low, within(east), high];
 }
 
 export function union(boxes: Iterable<Box | null | undefined>): Box | null {
@@ -41,7 +56,8 @@ export const centre = (box: Box): LonLat => [(box[0] + box[2]) / 2, (box[1] + bo
 
 export const ringOf = (area: Area): LonLat[] => {
   if (area.kind === "polygon") return area.ring;
-  const [west, south, east, north] = area.box;
+  const [west, south, , north] = area.box;
+  const east = area.box[2] < west ? area.box[2] + 360 : area.box[2];
   return [
     [west, south],
     [east, south],
@@ -50,7 +66,8 @@ export const ringOf = (area: Area): LonLat[] => {
   ];
 };
 
-export const areaBox = (area: Area): Box => (area.kind === "box" ? area.box : boxOf({ type: "LineString", coordinates: area.ring }));
+/** The area's box; east is past 180 across the antimeridian. */
+export const areaBox = (area: Area): Box => boxOf({ type: "LineString", coordinates: ringOf(area) });
 
 const EQUATOR = 156543.034; // metres of a pixel of the one 256-pixel tile of zoom 0
 

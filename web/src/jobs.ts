@@ -10,7 +10,7 @@ import type { Job, JobState } from "./types";
 
 export const over = (is: JobState): boolean => !["queued", "running"].includes(is);
 
-const followed = new Map<string, () => void>();
+let followed = "";
 const mine = new Set<string>(); // begun on this page: what they bring is shown at once
 
 function put(job: Job): void {
@@ -19,28 +19,36 @@ function put(job: Job): void {
   state.jobs.value = { state: "done", value: known ? all.map((one) => (one.id === job.id ? { ...one, ...job } : one)) : [job, ...all] };
 }
 
-function watch(job: Job): void {
-  if (followed.has(job.id) || over(job.state)) return;
-  const stop = api.follow(job.id, put, () => {
-    followed.delete(job.id);
-    void end(job.id);
-  });
-  followed.set(job.id, stop);
+/** The server works on one job at a time, the oldest first: that one is followed. A browser opens six connections to a server,
+ * and a stream for each job that waits would leave none for searches and pictures. */
+function watch(): void {
+  if (followed) return;
+  const open = (state.jobs.value.value ?? []).filter((one) => !over(one.state));
+  const job = open.find((one) => one.state === "running") ?? open.at(-1);
+  if (!job) return;
+  followed = job.id;
+  api.follow(job.id, put, () => void end(job.id));
 }
 
 async function end(id: string): Promise<void> {
   try {
     const job = await api.job(id);
     put(job);
-    if (!over(job.state)) watch(job);
-    else if (job.state === "done" && mine.has(id)) await done(job);
+    followed = "";
+    watch();
+    if (!over(job.state)) return; // the stream was cut: it is followed again
+    if (job.state === "done" && mine.has(id)) await done(job);
     else if (job.state === "done" && job.verb === "ingest") await loadScenes();
     else if (job.state === "failed" && mine.has(id)) {
       notify("bad", `${titleOf(job)} failed. ${job.problem?.detail ?? job.message ?? ""}`, { more: job.problem?.remedy });
     }
-    if (over(job.state)) say(`${titleOf(job)}: ${job.state}.`);
+    say(`${titleOf(job)}: ${job.state}.`);
   } catch (error) {
-    fail(error);
+    followed = "";
+    const problem = Problem.from(error);
+    if (problem.status !== 404) return fail(problem);
+    without(id); // somebody removed it
+    watch();
   }
 }
 
@@ -85,7 +93,7 @@ export async function loadJobs(): Promise<void> {
   try {
     const jobs = await api.jobs();
     state.jobs.value = { state: "done", value: jobs };
-    jobs.forEach(watch);
+    watch();
   } catch (error) {
     state.jobs.value = { state: "failed", problem: Problem.from(error), value: state.jobs.value.value };
   }
@@ -97,7 +105,7 @@ export async function begin(verb: string, parameters: Record<string, unknown>): 
     const job = await api.start(verb, parameters);
     mine.add(job.id);
     put(job);
-    watch(job);
+    watch();
     say(`${titleOf(job)} has started.`);
     return null;
   } catch (error) {
@@ -114,14 +122,29 @@ export async function cancel(job: Job): Promise<void> {
   }
 }
 
+const without = (id: string): void => {
+  state.jobs.value = { state: "done", value: (state.jobs.value.value ?? []).filter((one) => one.id !== id) };
+};
+
+/** Remove a job that has ended, with its files. */
+export async function forgetJob(job: Job): Promise<void> {
+  try {
+    await api.forgetJob(job.id);
+    without(job.id);
+    state.layers.value = state.layers.value.filter((layer) => !layer.id.startsWith(`job:${job.id}/`));
+    say(`${titleOf(job)} was removed.`);
+  } catch (error) {
+    fail(error);
+  }
+}
+
 export async function resume(job: Job): Promise<void> {
   try {
     await api.resume(job.id);
     const now = await api.job(job.id);
     mine.add(job.id);
     put(now);
-    watch(now);
-    if (over(now.state)) void end(now.id);
+    watch();
   } catch (error) {
     fail(error);
   }
@@ -154,7 +177,7 @@ export async function upload(file: File): Promise<void> {
     drop(id);
     mine.add(job.id);
     put(job);
-    watch(job);
+    watch();
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") return drop(id);
     const problem = Problem.from(error);

@@ -140,7 +140,7 @@ export interface Saved {
   search: Search;
   created: string;
   seen?: string | null;
-  new: number;
+  new: number | null;
 }
 
 export interface ProblemBody {

@@ -2,6 +2,7 @@
 import type { Map as GlMap, MapMouseEvent, MapTouchEvent, GeoJSONSource } from "maplibre-gl";
 import { effect } from "@preact/signals";
 import { ask, say } from "../actions";
+import { boxed } from "../geometry";
 import { drawing, type Area } from "../state";
 import type { LonLat } from "../types";
 
@@ -15,7 +16,7 @@ interface Sketch {
 
 const box = (a: LonLat, b: LonLat): Area => ({
   kind: "box",
-  box: [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[0], b[0]), Math.max(a[1], b[1])],
+  box: boxed([Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[0], b[0]), Math.max(a[1], b[1])]),
 });
 
 function outline(sketch: Sketch, kind: "box" | "polygon"): LonLat[] {

@@ -5,7 +5,7 @@ import "maplibre-gl/dist/maplibre-gl.css";
 import { effect, signal } from "@preact/signals";
 import { select } from "../actions";
 import { headers } from "../api";
-import { areaBox, boxOf, overlap, union } from "../geometry";
+import { areaBox, boxed, boxOf, overlap, union } from "../geometry";
 import * as state from "../state";
 import type { Geometry } from "geojson";
 import type { Box } from "../types";
@@ -207,4 +207,4 @@ export function fitAll(instant = false): void {
 }
 
 /** The part of the map that no panel covers, as a box. */
-export const viewBox = (): Box | null => (map.value ? seen(map.value) : null);
+export const viewBox = (): Box | null => (map.value ? boxed(seen(map.value)) : null);

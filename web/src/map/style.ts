@@ -89,7 +89,7 @@ function picture(layer: Layer): { source: SourceSpecification; layers: LayerSpec
       tileSize: 256,
       minzoom: Math.max(0, zoom - 8),
       maxzoom: zoom,
-      ...(layer.bounds ? { bounds: layer.bounds } : {}),
+      ...(layer.bounds && layer.bounds[2] <= 180 ? { bounds: layer.bounds } : {}), // MapLibre cuts them at the antimeridian
     },
     layers: [
       {

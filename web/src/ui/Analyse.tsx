@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { TargetedInputEvent } from "preact";
 import type { Problem } from "../api";
 import { begin } from "../jobs";
-import { areaBox, size } from "../geometry";
+import { areaBox, boxed, size } from "../geometry";
 import { boundsOf } from "../layers";
 import { viewBox } from "../map/map";
 import * as state from "../state";
@@ -108,7 +108,7 @@ function place(where: Where): Record<string, unknown> {
   if (where.startsWith("scene:")) return { scene: where.slice(6) };
   const { area } = state.query.value;
   if (where === "area" && area?.kind === "polygon") return { polygon: { type: "Polygon", coordinates: [[...area.ring, area.ring[0]]] } };
-  if (where === "area" && area) return { bbox: areaBox(area) };
+  if (where === "area" && area) return { bbox: boxed(areaBox(area)) };
   return { bbox: viewBox() };
 }
 

@@ -1,7 +1,7 @@
 // Jobs and uploads with their progress, results and troubles.
 import { useRef } from "preact/hooks";
 import { href } from "../api";
-import { cancel, drop, loadJobs, over, resume, titleOf, upload } from "../jobs";
+import { cancel, drop, forgetJob, loadJobs, over, resume, titleOf, upload } from "../jobs";
 import { canShow, isShown, jobLayerId, remove, showResult } from "../layers";
 import { fit } from "../map/map";
 import * as state from "../state";
@@ -102,6 +102,7 @@ function JobCard({ job }: { job: Job }) {
             <Icon name="play" size={16} /> Resume
           </button>
         )}
+        {over(job.state) && <IconButton icon="bin" label={`Remove ${titleOf(job)} with its files`} onClick={() => void forgetJob(job)} />}
       </div>
     </li>
   );

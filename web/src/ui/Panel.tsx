@@ -38,7 +38,7 @@ function Tabs() {
     const { currentTarget } = event;
     requestAnimationFrame(() => currentTarget.querySelector<HTMLElement>("[aria-selected=true]")?.focus());
   };
-  const fresh = (state.saved.value.value ?? []).reduce((sum, one) => sum + one.new, 0);
+  const fresh = (state.saved.value.value ?? []).reduce((sum, one) => sum + (one.new ?? 0), 0);
   const count: Partial<Record<Tab, number>> = { analyse: state.running.value, saved: fresh };
   return (
     <div class="tabs" role="tablist" aria-label="Views" onKeyDown={keys}>

@@ -16,6 +16,8 @@ function about(one: One): string {
   return parts.filter(Boolean).join(" · ");
 }
 
+const told = (one: One): string => (one.new === null ? "What it names has gone" : one.new ? `${one.new} new` : "Nothing new");
+
 function Row({ one }: { one: One }) {
   return (
     <li class="card saved">
@@ -28,8 +30,8 @@ function Row({ one }: { one: One }) {
       {about(one) && <small>{about(one)}</small>}
       <div class="row spread">
         <small>{one.seen ? `looked at ${day(one.seen)}` : `saved ${day(one.created)}`}</small>
-        <button type="button" class={`button ${one.new ? "primary" : "quiet"}`} onClick={() => void openNew(one)} aria-label={`${one.name}: ${one.new ? `${one.new} new` : "nothing new"}`}>
-          {one.new ? `${one.new} new` : "Nothing new"}
+        <button type="button" class={`button ${one.new ? "primary" : "quiet"}`} onClick={() => void openNew(one)} disabled={one.new === null} aria-label={`${one.name}: ${told(one).toLowerCase()}`}>
+          {told(one)}
         </button>
       </div>
     </li>
