@@ -100,21 +100,35 @@ def test_a_job_can_be_cancelled(opened: Any, site: Site, tmp_path: Path) -> None
     assert scenes(site) == before, "what was cancelled must leave nothing"
 
 
-def test_of_many_jobs_one_is_followed_and_those_that_ended_can_be_removed(opened: Any) -> None:
+def test_of_many_jobs_that_wait_the_oldest_is_followed(opened: Any) -> None:
     """A browser opens six connections to a server: streams for all jobs would leave none for searches and pictures."""
     page = opened("tab=analyse")
-    streams: list[str] = []
-    page.on("request", lambda request: request.url.endswith("/events") and streams.append(request.url))
-    ended: list[str] = []
-    page.on("requestfinished", lambda request: request.url.endswith("/events") and ended.append(request.url))
+    waiting = [
+        {
+            "id": f"job{at}",
+            "verb": "classify",
+            "state": "queued",
+            "done": 0,
+            "total": None,
+            "created": f"2026-01-0{8 - at}T00:00:00Z",
+        }
+        for at in range(7)
+    ]
+    asked: list[str] = []
+    page.route("**/api/jobs", lambda route: route.fulfill(json={"jobs": waiting}))
+    page.route("**/events", lambda route: asked.append(route.request.url))  # never answered
+    page.reload()
+    page.locator(".job.queued").nth(6).wait_for()
+    page.wait_for_timeout(500)
+    assert [url.split("/")[-2] for url in asked] == ["job6"]
+
+
+def test_a_job_that_has_ended_can_be_removed(opened: Any, site: Site) -> None:
+    page = opened("tab=analyse")
     page.get_by_label("Labels").fill("roof, meadow")
-    button = page.get_by_role("button", name="Classify", exact=True)
-    for count in range(1, 8):
-        button.click()
-        page.locator(".job", has_text="roof, meadow").nth(count - 1).wait_for()
-        assert len(streams) - len(ended) <= 1
-    page.locator(".job.done", has_text="roof, meadow").nth(6).wait_for()
-    last = page.locator(".job", has_text="roof, meadow").first
-    last.get_by_role("button", name="Remove").click()
-    page.locator(".job", has_text="roof, meadow").nth(6).wait_for(state="detached")
-    assert page.locator(".job", has_text="roof, meadow").count() == 6
+    page.get_by_role("button", name="Classify", exact=True).click()
+    page.wait_for_selector(".legend")
+    page.locator(".job.done", has_text="roof, meadow").get_by_role("button", name="Remove").click()
+    page.locator(".job", has_text="roof, meadow").wait_for(state="detached")
+    page.wait_for_selector(".legend", state="detached")
+    assert "roof, meadow" not in site.get("api/jobs").decode()
