@@ -65,3 +65,16 @@ def test_a_swipe_shows_two_scenes_beside_each_other(opened: Any) -> None:
     assert abs(int(divider.get_attribute("aria-valuenow")) - 25) <= 2
     page.keyboard.press("Escape")
     page.wait_for_selector(".swipe", state="detached")
+
+
+def test_on_a_phone_the_divider_can_be_reached(opened: Any) -> None:
+    page = opened("tab=layers", width=390, height=844, has_touch=True)
+    page.get_by_role("toolbar").get_by_role("button", name="Swipe between two scenes").click()
+    knob = page.locator(".divider span")
+    knob.wait_for()
+    page.wait_for_selector(".panel.peek")  # out of the way
+    page.locator(".handle").click()
+    page.wait_for_selector(".panel.half")
+    page.wait_for_timeout(400)
+    box, sheet = knob.bounding_box(), page.locator(".panel").bounding_box()
+    assert box["y"] + box["height"] < sheet["y"]

@@ -37,6 +37,7 @@ export function toggleSwipe(): void {
     return;
   }
   state.swipe.value = { left: pair[0].id, right: pair[1].id, at: 0.5 };
+  if (state.phone.value) state.snap.value = "peek";
   const [a, b] = [boundsOf(pair[0])!, boundsOf(pair[1])!];
   const common: Box = [Math.max(a[0], b[0]), Math.max(a[1], b[1]), Math.min(a[2], b[2]), Math.min(a[3], b[3])];
   const seen = state.bounds.value;
