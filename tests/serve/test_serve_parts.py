@@ -15,6 +15,7 @@ import anyio
 import numpy as np
 import pytest
 from mcp.client import Client
+from PIL import Image
 
 from geoglot.archive import Archive
 from geoglot.core.errors import NotFoundError, RasterError
@@ -208,6 +209,10 @@ def test_tools_for_assistants(archive: Path, model: object) -> None:
                     made[name] = await call(there, name, arguments)
                 tile = made["search"].structured_content["result"][0]["id"]
                 made["like"] = await call(there, "search", {"like": [tile], "limit": 1})
+                chip = archive.parent / "chip.png"
+                Image.fromarray(np.full((32, 32, 3), (0, 200, 0), dtype=np.uint8)).save(chip)
+                made["by picture"] = await call(there, "search", {"image": str(chip), "limit": 2})
+                made["no picture"] = await call(there, "search", {"image": str(archive.parent / "none.png")})
                 made["picture"] = await call(there, "picture", {"id": tile, "size": 64})
                 made["bad"] = await call(there, "search", {"bbox": [1, 2, 3, 4]})
                 return made
@@ -226,6 +231,8 @@ def test_tools_for_assistants(archive: Path, model: object) -> None:
     assert made["scenes"].structured_content["result"][0]["name"] == "red_20200105.tif"
     assert made["search"].structured_content["result"][0]["name"] == "green_20210610.tif"
     assert made["classify"].structured_content["counts"] == {"red": 6, "green": 6, "blue": 6}
+    assert made["by picture"].structured_content["result"][0]["name"] == "green_20210610.tif"
+    assert "cannot be read" in made["no picture"].content[0].text
     assert made["picture"].content[0].mime_type == "image/png"
     assert made["bad"].is_error
     assert "nothing to look for" in made["bad"].content[0].text

@@ -140,6 +140,11 @@ class Library:
         try:
             with self.shelf.lend(entry.key, lambda: reopen(entry.row)) as scene:
                 yield scene
+        except NotFoundError:
+            raise Missing(
+                f"The file of the scene {entry.name!r} is not where it was indexed.",
+                "Ask the operator to put it back, or to index it anew from where it is.",
+            ) from None
         except RasterError:  # a file that is repaired shall not stay broken because it is open
             self.shelf.forget(entry.key)
             raise

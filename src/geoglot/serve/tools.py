@@ -16,7 +16,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field, ValidationError
 
 from geoglot import __version__
-from geoglot.core.errors import GeoglotError
+from geoglot.core.errors import GeoglotError, InputError
 from geoglot.geo import vectors
 from geoglot.serve import features, pictures, problems
 from geoglot.serve.jobs import ENDED
@@ -136,6 +136,7 @@ def _verbs(made: MCPServer[Any], service: Service) -> None:
     @_told
     def search(
         text: Annotated[str | None, Field(description="What to look for, in words.")] = None,
+        image: Annotated[str | None, Field(description="Path of a picture file to search by, alone or with text.")] = None,
         like: Annotated[list[str] | None, Field(description="Ids of tiles that are good.")] = None,
         unlike: Annotated[list[str] | None, Field(description="Ids of tiles that are not what is meant.")] = None,
         bbox: Bbox = None,
@@ -144,8 +145,17 @@ def _verbs(made: MCPServer[Any], service: Service) -> None:
         in_scene: Scene = None,
         limit: Annotated[int, Field(ge=1, le=100)] = 10,
     ) -> list[Place]:
-        """Find places in words, by examples, or both; best first."""
-        asked = {"text": text, "like": like or [], "unlike": unlike or [], "bbox": bbox, "time": time, "sensor": sensor}
+        """Find places in words, by a picture, by examples, or by several of them; best first."""
+        chip = None if image is None else service.chips.add(_file(image, service.settings.limits.chip)).id
+        asked = {
+            "text": text,
+            "chip": chip,
+            "like": like or [],
+            "unlike": unlike or [],
+            "bbox": bbox,
+            "time": time,
+            "sensor": sensor,
+        }
         hits = service.search.find(Search.model_validate({**asked, "scene": in_scene, "limit": limit}))
         return [_place(feature) for feature in features.hits(hits, service.library)["features"]]
 
@@ -172,6 +182,18 @@ def _verbs(made: MCPServer[Any], service: Service) -> None:
         """Which of some labels fits each tile best: counts, and the best examples of each label."""
         given = {"labels": labels, "bbox": bbox, "time": time, "scene": in_scene, "none": none}
         return _classes(service, {key: value for key, value in given.items() if value is not None})
+
+
+def _file(path: str, most: int) -> bytes:
+    """The bytes of a picture file; raises `InputError` for what cannot be read or is too large."""
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            data = file.read(most + 1)
+    except (OSError, ValueError) as error:
+        raise InputError(f"The picture {Path(path).name} cannot be read ({error}): give the path of a picture file.") from None
+    if len(data) > most:
+        raise InputError(f"The picture {Path(path).name} is larger than {most / 2**20:,.0f} MiB: cut out the part to search by.")
+    return data
 
 
 def _told(call: _Call) -> _Call:

@@ -97,7 +97,7 @@ function JobCard({ job }: { job: Job }) {
             <Icon name="stop" size={16} /> Cancel
           </button>
         )}
-        {(job.state === "interrupted" || job.state === "failed" || job.state === "cancelled") && job.verb !== "ingest" && (
+        {(job.state === "interrupted" || job.state === "cancelled" || (job.state === "failed" && job.verb !== "ingest")) && (
           <button type="button" class="button quiet" onClick={() => void resume(job)}>
             <Icon name="play" size={16} /> Resume
           </button>

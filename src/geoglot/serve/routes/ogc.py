@@ -110,8 +110,8 @@ def items(
     own = f"{root}/ogc/collections/{name}/items"
     links = [link("self", own, GEOJSON), link("collection", f"{root}/ogc/collections/{name}")]
     if offset + limit < total:
-        query = {key: value for key, value in request.query_params.items() if key != "key"}
-        links.append(link("next", f"{own}?{urlencode(query | {'offset': offset + limit, 'limit': limit})}", GEOJSON))
+        query = dict(request.query_params) | {"offset": offset + limit, "limit": limit}  # the key as well, where it came this way
+        links.append(link("next", f"{own}?{urlencode(query)}", GEOJSON))
     made = {"type": "FeatureCollection", "features": page, "links": links, "numberMatched": total, "numberReturned": len(page)}
     return answer(made | {"timeStamp": _now()}, GEOJSON)
 

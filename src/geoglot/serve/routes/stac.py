@@ -266,5 +266,7 @@ def _page(service: Service, request: Request, asked: ItemSearch, path: str) -> J
 def _next(request: Request, asked: ItemSearch, path: str, end: int) -> dict[str, Any]:
     if request.method == "POST":
         return link("next", path, GEOJSON, method="POST", merge=True, body={"token": end})
-    query = {key: value for key, value in request.query_params.items() if key not in ("token", "key")}
-    return link("next", f"{path}?{urlencode(query | {'token': end})}", GEOJSON, method="GET")
+    query = dict(request.query_params) | {
+        "token": end
+    }  # the key as well, where it came this way: programs follow links as they are
+    return link("next", f"{path}?{urlencode(query)}", GEOJSON, method="GET")
