@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from browser_kit import at, parameters, pixels, rested
+from browser_kit import at, parameters, pixels, rested, until
 
 VIEW = "view=6.12,52.28,13.5"  # where the river's scene lies over the country's
 
@@ -36,7 +36,7 @@ def test_a_swipe_shows_two_scenes_beside_each_other(opened: Any) -> None:
     page.keyboard.press("s")
     divider = page.get_by_role("slider", name="Divider")
     divider.wait_for()
-    assert divider.evaluate("one => one === document.activeElement")
+    until(page, "document.activeElement.getAttribute(\"role\") === \"slider\"")
     assert {"river", "country"} == {
         page.locator(f".swipe-choice.{side} option:checked").inner_text().split(" · ")[1].split("_")[0]
         for side in ("left", "right")
