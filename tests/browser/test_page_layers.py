@@ -36,7 +36,7 @@ def test_a_swipe_shows_two_scenes_beside_each_other(opened: Any) -> None:
     page.keyboard.press("s")
     divider = page.get_by_role("slider", name="Divider")
     divider.wait_for()
-    until(page, "document.activeElement.getAttribute(\"role\") === \"slider\"")
+    until(page, 'document.activeElement.getAttribute("role") === "slider"')
     assert {"river", "country"} == {
         page.locator(f".swipe-choice.{side} option:checked").inner_text().split(" · ")[1].split("_")[0]
         for side in ("left", "right")
