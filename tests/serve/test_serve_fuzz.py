@@ -35,7 +35,7 @@ def check(case: schemathesis.Case) -> None:
     if case.path.endswith("/events"):
         case.path_parameters["id"] = "none"  # a job that goes on is followed as long as it lasts
     answer = case.call()
-    told = f"{case.method} {case.formatted_path}: {answer.status_code}: {answer.text[:500]}"
+    told = f"{case.method} {case.formatted_path}: {answer.status_code}: {answer.content[:500]!r}"
     assert answer.status_code < 500 or answer.status_code == 503, told
     if answer.status_code >= 400 and case.method != "HEAD":
         assert answer.headers["content-type"] == ["application/problem+json"], told
