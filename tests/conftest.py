@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Before torch or numpy is imported: with one thread each, tests in parallel do not fight over two cores.
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -15,6 +16,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # The archive sets this before it imports the database, which reads it once; a test may import it earlier.
 os.environ.setdefault("LANCEDB_LOG", "error")
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("geoglot", deadline=None)
+settings.load_profile("geoglot")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from geoglot.core.errors import InputError
 from geoglot.geo.footprint import outline, place, runs_on
 from geoglot.geo.grid import Grid
+from geoglot.geo.iou import iou
 
 Frame = Literal["pixels", "unit"]
 
@@ -79,10 +82,7 @@ class Box:
         """Area of the intersection over that of the union; `InputError` across frames."""
         if self.frame != other.frame:
             raise InputError("Boxes of different frames cannot be compared: convert one with to_pixels or to_unit.")
-        if min(self.area, other.area) == 0:
-            return 0.0
-        common = float(shapely.intersection(self.polygon(), other.polygon()).area)
-        return common / (self.area + other.area - common)
+        return float(iou(oriented([self]), oriented([other]))[0, 0])
 
     def to_pixels(self, shape: tuple[int, int]) -> Box:
         """The box in pixels of an image of `shape` (height, width)."""
@@ -117,3 +117,14 @@ def from_polygon(shape: BaseGeometry, frame: Frame = "pixels") -> Box:
     width, height = math.hypot(x1 - x0, y1 - y0), math.hypot(x2 - x1, y2 - y1)
     angle = -math.degrees(math.atan2(y1 - y0, x1 - x0))
     return Box.oriented((x0 + x2) / 2, (y0 + y2) / 2, width, height, angle, frame)
+
+
+def upright(boxes: Sequence[Box]) -> NDArray[np.float64]:
+    """Left, top, right and bottom of boxes as rows (N, 4), as `geoglot.geo.iou` takes them; turned boxes give their hulls."""
+    return np.array([box.bounds() for box in boxes], dtype=np.float64).reshape(-1, 4)
+
+
+def oriented(boxes: Sequence[Box]) -> NDArray[np.float64]:
+    """Centre, width, height and angle of boxes as rows (N, 5), as `geoglot.geo.iou` takes them."""
+    rows = [(box.x, box.y, box.width, box.height, box.angle) for box in boxes]
+    return np.array(rows, dtype=np.float64).reshape(-1, 5)
