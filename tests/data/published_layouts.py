@@ -136,6 +136,107 @@ def spacenet(root: Path) -> None:
     )
 
 
+def labels(path: Path, values: list[int]) -> None:
+    """A mask of 64 px in as many rows of equal height as there are values, of colours where one is greater than 255."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = np.repeat(np.array(values), 64 // len(values))[:, None].repeat(64, 1)
+    rgb = np.stack([rows >> 16, rows >> 8 & 255, rows & 255], -1).astype(np.uint8)
+    Image.fromarray(rgb if max(values) > 255 else rows.astype(np.uint8)).save(path)
+
+
+def loveda(root: Path) -> None:
+    for part in ("Train", "Val"):
+        for area in ("Rural", "Urban"):
+            name = f"{part}{area}.png"
+            picture(root / "LoveDA" / part / area / "images_png" / name)
+            labels(root / "LoveDA" / part / area / "masks_png" / name, [0, 1, 2, 7])
+
+
+def open_earth_map(root: Path) -> None:
+    folder = root / "OpenEarthMap" / "OpenEarthMap_wo_xBD"
+    for number in (1, 2):
+        picture(folder / "san_juan" / "images" / f"san_juan_{number}.tif")
+        labels(folder / "san_juan" / "labels" / f"san_juan_{number}.tif", [0, 1, 5, 8])
+    (folder / "train.txt").write_text("san_juan_1.tif\nmexico_12.tif\n")
+    (folder / "val.txt").write_text("san_juan_2.tif\n")
+
+
+def isaid(root: Path) -> None:
+    for number, part in enumerate(("train", "val")):
+        picture(root / "iSAID" / part / "images" / f"P000{number}.png")
+        labels(root / "iSAID" / part / "images" / f"P000{number}_instance_color_RGB.png", [0, 0x00003F, 0x00649B, 0x123456])
+        picture(root / "iSAID" / part / "images" / f"P000{number}_instance_id_RGB.png")
+
+
+ISPRS = [0xFFFFFF, 0x0000FF, 0xFF0000, 0x000000]
+
+
+def potsdam(root: Path) -> None:
+    for tile in ("2_10", "2_13"):
+        picture(root / "Potsdam" / "2_Ortho_RGB" / f"top_potsdam_{tile}_RGB.tif")
+        labels(root / "Potsdam" / "5_Labels_all" / f"top_potsdam_{tile}_label.tif", ISPRS[:2])
+        labels(root / "Potsdam" / "5_Labels_all_noBoundary" / f"top_potsdam_{tile}_label_noBoundary.tif", ISPRS)
+
+
+def vaihingen(root: Path) -> None:
+    ending = "ISPRS_semantic_labeling_Vaihingen_ground_truth_eroded_COMPLETE"
+    for area in (1, 2):
+        picture(root / "Vaihingen" / "top" / f"top_mosaic_09cm_area{area}.tif")
+        labels(root / "Vaihingen" / ending / f"top_mosaic_09cm_area{area}_noBoundary.tif", ISPRS)
+
+
+def uavid(root: Path) -> None:
+    for number, part in enumerate(("train", "val", "test")):
+        folder = root / "UAVid" / f"uavid_{part}" / f"seq{number + 1}"
+        picture(folder / "Images" / "000000.png")
+        labels(folder / "Labels" / "000000.png", [0, 0x800000, 0xC000C0, 0x400080])
+
+
+def udd5(root: Path) -> None:
+    for part in ("train", "val"):
+        picture(root / "UDD5" / part / "src" / f"DJI_{part}.JPG")
+        labels(root / "UDD5" / part / "gt" / f"DJI_{part}.png", [0, 1, 3, 4])
+
+
+def vdd(root: Path) -> None:
+    for part in ("train", "val", "test"):
+        picture(root / "VDD" / part / "src" / f"DJI_{part}.JPG")
+        labels(root / "VDD" / part / "gt" / f"DJI_{part}.png", [0, 1, 5, 6])
+
+
+def dota(root: Path) -> None:
+    for number, part in enumerate(("train", "val")):
+        picture(root / "DOTA" / part / "images" / f"P000{number}.png", 200, 100)
+        (root / "DOTA" / part / "labelTxt").mkdir()
+        (root / "DOTA" / part / "labelTxt" / f"P000{number}.txt").write_text(
+            "imagesource:GoogleEarth\ngsd:0.5\n20.0 50.0 50.0 20.0 80.0 50.0 50.0 80.0 plane 1\n0 0 4 0 4 4 0 4 ship\n"
+        )
+
+
+def dior(root: Path) -> None:
+    turned = {"left_top": (400, 80), "right_top": (720, 400), "right_bottom": (400, 720), "left_bottom": (80, 400)}
+    corners = "".join(f"<x_{name}>{x}</x_{name}><y_{name}>{y}</y_{name}>" for name, (x, y) in turned.items())
+    box = "<bndbox><xmin>80</xmin><ymin>160</ymin><xmax>400</xmax><ymax>240</ymax></bndbox>"
+    size = "<size><width>800</width><height>800</height></size>"
+    for kind, shape in (("Horizontal", box), ("Oriented", f"<robndbox>{corners}</robndbox>")):
+        (root / "DIOR" / "Annotations" / f"{kind} Bounding Boxes").mkdir(parents=True)
+        for name in ("00001", "00002", "11726") if kind == "Horizontal" else ("00001",):
+            (root / "DIOR" / "Annotations" / f"{kind} Bounding Boxes" / f"{name}.xml").write_text(
+                f"<annotation>{size}<object><name>Expressway-Service-area</name>{shape}</object></annotation>"
+            )
+    (root / "DIOR" / "ImageSets" / "Main").mkdir(parents=True)
+    for part, name in (("train", "00001"), ("val", "00002"), ("test", "11726")):
+        picture(root / "DIOR" / f"JPEGImages-{'test' if part == 'test' else 'trainval'}" / f"{name}.jpg")
+        (root / "DIOR" / "ImageSets" / "Main" / f"{part}.txt").write_text(f"{name}\n")
+
+
+def striped(sample: Sample, *names: str | None) -> bool:
+    """Whether the mask has these classes in rows of equal height, None where nothing is labelled."""
+    mask = sample.masks["cover"]
+    found = mask.read()[:: 64 // len(names), 0].tolist()
+    return found == [255 if name is None else mask.names.index(name) for name in names]
+
+
 def changed(sample: Sample, share: float, names: tuple[str, ...] = ("no change", "change")) -> bool:
     mask = sample.masks["change"]
     return mask.names == names and float((mask.read() == names.index("change")).mean()) == share
@@ -164,12 +265,35 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], Callable[[Sample], bool]]] = {
         lambda s: changed(s, 0.125, ("change", "no change")) and [p.time.month for p in s.pictures if p.time] == [3, 2],
     ),
     "sar_ottawa": (sar_ottawa, lambda s: changed(s, 1.0)),
+    "loveda": (loveda, lambda s: striped(s, None, "background", "building", "farmland") and s.id == "loveda/Rural/TrainRural"),
+    "open_earth_map": (
+        open_earth_map,
+        lambda s: striped(s, None, "bare land", "tree", "building") and s.id == "open_earth_map/san_juan_1",
+    ),
+    "isaid": (isaid, lambda s: striped(s, "background", "ship", "harbor", None)),
+    "potsdam": (potsdam, lambda s: striped(s, "impervious surface", "building", "clutter", None) and s.id == "potsdam/2_10"),
+    "vaihingen": (vaihingen, lambda s: striped(s, "impervious surface", "building", "clutter", None) and s.gsd == 0.09),
+    "uavid": (uavid, lambda s: striped(s, "background clutter", "building", "parked car", "moving car")),
+    "udd5": (udd5, lambda s: striped(s, "vegetation", "building", "vehicle", "other")),
+    "vdd": (vdd, lambda s: striped(s, "other", "wall", "roof", "water")),
+    "dota": (
+        dota,
+        lambda s: (
+            [(t.name, dict(t.attributes)) for t in s.things] == [("plane", {"difficult": "yes"}), ("ship", {})]
+            and s.things[0].oriented((100, 200)).width == pytest.approx(42.43, abs=0.01)
+            and s.gsd == 0.5
+        ),
+    ),
+    "dior": (
+        dior,
+        lambda s: s.things[0].name == "expressway service area" and s.things[0].box == pytest.approx((0.1, 0.1, 0.9, 0.9)),
+    ),
     "spacenet": (
         spacenet,
         lambda s: (
             len(s.things) == 1
-            and s.things[0].box == pytest.approx((0.1, 0.1, 0.2, 0.3))
-            and s.things[0].oriented((600, 600)).width == pytest.approx(120)
+            and s.things[0].box == pytest.approx((0.2, 0.1, 0.4, 0.3))
+            and s.things[0].oriented((600, 300)).width == pytest.approx(120)
         ),
     ),
 }

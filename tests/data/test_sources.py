@@ -43,13 +43,15 @@ def ucm(root: Path) -> None:
 
 
 def vhr10(root: Path) -> None:
-    picture(root / "vhr10" / "001.webp", 560, 400)
+    names = [f"{i:03d}.webp" for i in range(1, 21)]
+    for name in names:
+        picture(root / "vhr10" / name, 560, 400)
     (root / "vhr10" / "annotations.json").write_text(
         json.dumps(
             {
                 "categories": [{"id": 2, "name": "ship"}],
-                "images": [{"id": 7, "file_name": "001.webp", "width": 560, "height": 400}],
-                "annotations": [{"image_id": 7, "category_id": 2, "bbox": [56, 40, 112, 40]}],
+                "images": [{"id": i, "file_name": name, "width": 560, "height": 400} for i, name in enumerate(names)],
+                "annotations": [{"image_id": i, "category_id": 2, "bbox": [56, 40, 112, 40]} for i in range(len(names))],
             }
         )
     )
@@ -62,8 +64,9 @@ def airport_obb(root: Path) -> None:
 
 
 def ships(root: Path) -> None:
-    picture(root / "ships" / "train" / "GE_1_jpg.webp")
-    (root / "ships" / "train" / "GE_1_jpg.txt").write_text("0 0.25 0.25 0.1 0.2\n\n")
+    for i in range(1, 21):
+        picture(root / "ships" / "train" / f"GE_{i}_jpg.webp")
+        (root / "ships" / "train" / f"GE_{i}_jpg.txt").write_text("0 0.25 0.25 0.1 0.2\n\n")
 
 
 def dubai(root: Path) -> None:
@@ -77,19 +80,21 @@ def dubai(root: Path) -> None:
 
 
 def epfl_roads(root: Path) -> None:
-    picture(root / "epfl_roads" / "images" / "satImage_002.webp", 400, 400)
     mask = np.zeros((400, 400), np.uint8)
     mask[:100] = 255
-    (root / "epfl_roads" / "masks").mkdir()
-    Image.fromarray(mask).save(root / "epfl_roads" / "masks" / "satImage_002.png")
+    (root / "epfl_roads" / "masks").mkdir(parents=True)
+    for i in range(1, 21):
+        picture(root / "epfl_roads" / "images" / f"satImage_{i:03d}.webp", 400, 400)
+        Image.fromarray(mask).save(root / "epfl_roads" / "masks" / f"satImage_{i:03d}.png")
 
 
 def neon_trees(root: Path) -> None:
     (root / "neon_trees").mkdir()
-    Image.fromarray(np.zeros((400, 400, 3), np.uint8)).save(root / "neon_trees" / "A.tif")
     box = "<xmin>40</xmin><ymin>20</ymin><xmax>80</xmax><ymax>60</ymax>"
     size = "<size><width>400</width><height>400</height></size>"
-    (root / "neon_trees" / "A.xml").write_text(f"<a>{size}<object><bndbox>{box}</bndbox></object></a>")
+    for name in ("HARV_035", "HARV_027", "HARV_024"):
+        Image.fromarray(np.zeros((400, 400, 3), np.uint8)).save(root / "neon_trees" / f"{name}.tif")
+        (root / "neon_trees" / f"{name}.xml").write_text(f"<a>{size}<object><bndbox>{box}</bndbox></object></a>")
 
 
 def one(rows: list[Sample]) -> Sample:
@@ -137,7 +142,14 @@ def test_rows_of_a_made_up_folder(name: str, tmp_path: Path) -> None:
         assert not {r.id for r in held} & {r.id for r in rows} or name in ("ucm", "airport_obb")
 
 
-@pytest.mark.parametrize("name", ["aid", "uc_merced", "rsicd", "harvey", "oscd", "nwpu_vhr10"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("aid", "uc_merced", "rsicd", "harvey", "oscd", "nwpu_vhr10"),
+        *("vhr10", "ships", "epfl_roads", "neon_trees", "dubai"),
+        *("loveda", "open_earth_map", "isaid", "potsdam", "vaihingen", "udd5", "vdd", "dota", "dior"),
+    ],
+)
 def test_splits_are_disjoint(name: str, tmp_path: Path) -> None:
     EXPECTED[name][0](tmp_path)
     source = find("data.sources", name)
@@ -164,8 +176,8 @@ def test_held_out_places_lie_apart() -> None:
 WRONG: list[tuple[str, str, str, str]] = [
     ("aid_rsicd", "aid_rsicd.jsonl", '"Port"', '"Prot"'),
     ("vhr10", "vhr10/annotations.json", '"ship"', '"shop"'),
-    ("ships", "ships/train/GE_1_jpg.txt", "0 0.25", "1 0.25"),
-    ("ships", "ships/train/GE_1_jpg.txt", " 0.2\n", " 0.2 0.3\n"),
+    ("ships", "ships/train/GE_2_jpg.txt", "0 0.25", "1 0.25"),
+    ("ships", "ships/train/GE_2_jpg.txt", " 0.2\n", " 0.2 0.3\n"),
     ("airport_obb", "airport_obb/train/airport_9_jpg.txt", "airplane", "plane"),
     ("airport_obb", "airport_obb/train/airport_9_jpg.txt", "51.2 51.2 1", "51.2 1"),
     ("nwpu_vhr10", "NWPU VHR-10 dataset/ground truth/001.txt", ",2 ", ",11 "),
@@ -175,6 +187,13 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("rsicd", "dataset_rsicd.json", '"images"', '"image"'),
     ("ucm_captions", "UCM_captions/dataset.json", "1001.tif", "port.tif"),
     ("ucm_multilabels", "multilabels.txt", "harbor00\t", "harbour00\t"),
+    ("dota", "DOTA/train/labelTxt/P0000.txt", "plane", "plain"),
+    ("dota", "DOTA/train/labelTxt/P0000.txt", " plane 1", ""),
+    ("dota", "DOTA/train/labelTxt/P0000.txt", "50.0", "x"),
+    ("dior", "DIOR/Annotations/Oriented Bounding Boxes/00001.xml", "Service", "Sevice"),
+    ("dior", "DIOR/Annotations/Oriented Bounding Boxes/00001.xml", "</object>", ""),
+    ("dior", "DIOR/Annotations/Oriented Bounding Boxes/00001.xml", "<x_left_top>400</x_left_top>", ""),
+    ("open_earth_map", "OpenEarthMap/OpenEarthMap_wo_xBD/train.txt", "san_juan_1.tif", "1.tif"),
     ("oscd", "Onera Satellite Change Detection dataset - Images/paris/dates.txt", "date_2", "date"),
 ]
 
@@ -190,6 +209,18 @@ def test_a_wrong_label_or_line_is_named(name: str, file: str, right: str, wrong:
     assert re.search("[Cc]orrect|[Ff]etch", str(told.value))
     if path.suffix in (".jsonl", ".txt") and name in ("aid_rsicd", "nwpu_vhr10", "rsivqa", "ships", "airport_obb"):
         assert "line 1" in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["loveda", "isaid", "potsdam", "udd5"])
+def test_a_mask_that_is_missing_is_named(name: str, tmp_path: Path) -> None:
+    EXPECTED[name][0](tmp_path)
+    source = find("data.sources", name)
+    mask = next(source.rows(tmp_path, "train")).masks["cover"].path
+    for file in mask.parent.parent.rglob(f"{mask.stem.removesuffix('_noBoundary')}*"):
+        if name == "potsdam" or file == mask:
+            file.unlink()
+    with pytest.raises(DataError, match=r"has no mask at .*fetch the labels"):
+        list(source.rows(tmp_path, "train"))
 
 
 def test_a_folder_that_is_no_class_is_named(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def record(sample: Sample, root: Path | None = None) -> dict[str, Any]:
     found["turns"] = [[turn.question, turn.answer] for turn in sample.turns]
     found["gsd"] = sample.gsd
     found["lonlat"] = None if sample.lonlat is None else list(sample.lonlat)
+    found["group"] = sample.group
     found["masks"] = {name: _mask(mask, root) for name, mask in sample.masks.items()}
     return _without_nothing(found)
 
@@ -63,6 +64,7 @@ def sample_of(values: Mapping[str, Any], root: Path = Path(), data: Mapping[str,
             turns=tuple(Turn(question, answer) for question, answer in values.get("turns", ())),
             gsd=values.get("gsd"),
             lonlat=_pair(values.get("lonlat")),
+            group=values.get("group"),
             masks={name: _to_mask(row, root, held) for name, row in values.get("masks", {}).items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

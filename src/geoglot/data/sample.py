@@ -219,7 +219,8 @@ class Sample:
     Several ``pictures`` are dates of one place, in order. ``label`` is the scene class, ``labels`` the objects known to be
     present, ``things`` objects with boxes, ``cover`` the share of the area by
     land-cover name, ``masks`` pictures of classes by what they show ("cover", "change"), ``gsd`` metres a pixel,
-    ``lonlat`` the centre in degrees where the pictures have no grid.
+    ``lonlat`` the centre in degrees where the pictures have no grid. Samples of one ``group`` overlap or adjoin each other:
+    cross-validation keeps them together.
     """
 
     id: str
@@ -234,6 +235,7 @@ class Sample:
     gsd: float | None = None
     masks: Mapping[str, Mask] = field(default_factory=dict)
     lonlat: tuple[float, float] | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -241,7 +243,7 @@ class Card:
     """What a data set is: licence and origin as best known; ``classes`` maps each class to the phrases that say it.
 
     ``task`` says in a word or two what its labels are for, ``gsd`` is the range of metres a pixel, ``quirks`` what one has to
-    know before using it.
+    know before using it, ``layout`` the published folders and where that was read, for sets that were not at hand.
     """
 
     name: str
@@ -253,6 +255,7 @@ class Card:
     task: str = ""
     gsd: tuple[float, float] | None = None
     quirks: str = ""
+    layout: str = ""
 
 
 class Source(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,15 +46,24 @@ def of(items: Sequence[Sample], record: Record | None, root: Path, cache: Path |
             continue
         try:
             left_out = set(taught.left_out)
-            rows = find("data.sources", name).rows(root, taught.split)
+            source = find("data.sources", name)
+            splits = [taught.split]
+            rows = _of(source, root, splits)
+            if len(rows) < taught.pictures:  # the source has been cut otherwise since
+                splits = list(source.CARD.splits)
+                rows = _of(source, root, splits)
             teach = [s for s in rows if s.id.split("@")[0] not in left_out and s.label not in taught.unseen]
         except GeoglotError:
             missing.append(f"{name} (not below the data root)")
             continue
         seen = digests.of(teach, cache, f"hash {name}")
-        compared.append(f"{name} {taught.split}")
+        compared.append(f"{name} {' and '.join(splits)}")
         own = np.flatnonzero(held.good)
         for i, j in duplicates.near(seen.hashes[:, 0], held.hashes[own], BITS):
             if seen.good[i]:
                 pairs.append((items[int(own[j])].id, teach[i].id))
     return Overlap(tuple(sorted(set(pairs))), tuple(compared), tuple(missing))
+
+
+def _of(source: Any, root: Path, splits: Sequence[str]) -> list[Sample]:
+    return [sample for split in splits for sample in source.rows(root, split)]

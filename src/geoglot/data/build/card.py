@@ -92,6 +92,8 @@ def markdown(card: Card, facts: Mapping[Split, Facts], overlaps: Sequence[tuple[
         lines += ["", *classes]
     if card.quirks:
         lines += ["", f"**To know.** {card.quirks}"]
+    if card.layout:
+        lines += ["", f"**Layout.** {card.layout}"]
     for name, number in overlaps:
         lines += ["", f"**Overlap with `{name}`.** {number:,} pairs of pictures look alike (perceptual hash, eight positions)."]
     return "\n".join(lines) + "\n"

@@ -26,6 +26,23 @@ def squares(height: int, width: int, sides: Iterable[int]) -> Iterator[tuple[int
                 yield int(row), int(col), side, side
 
 
+def wholes(samples: Iterable[Sample]) -> Iterator[Sample]:
+    """Give each picture once, without the windows that were cut out of it (whose identifiers have an @).
+
+    Where a source gives windows alone, the whole picture has what they say of all of it, which is masks and not boxes.
+    """
+    seen: dict[tuple[object, ...], Sample] = {}
+    for sample in samples:
+        key = tuple(picture.path for picture in sample.pictures)
+        if "@" not in sample.id:
+            seen[key] = sample
+        elif key not in seen and sample.masks and not sample.things:
+            pictures = tuple(replace(picture, window=None) for picture in sample.pictures)
+            masks = {name: replace(mask, window=None) for name, mask in sample.masks.items()}
+            seen[key] = replace(sample, id=sample.id.split("@")[0], pictures=pictures, masks=masks, cover={})
+    yield from seen.values()
+
+
 def cut(sample: Sample, size: tuple[int, int], window: tuple[int, int, int, int]) -> Sample:
     """Cut a window out of a sample of one picture whose size is (height, width); boxes, outlines and masks follow, clipped."""
     row, col, h, _ = window

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from geoglot.data.build.files import labelled, wrong
+from geoglot.data.build.folders import split_by_hash
 from geoglot.data.build.windows import cut, squares
 from geoglot.data.sample import Card, Picture, Sample, Split, Thing, require
 
@@ -14,19 +15,22 @@ CARD = Card(
     title="Ships on water",
     licence="CC BY 4.0 by its card, unverified",
     origin="Roboflow universe",
-    splits=("train",),
+    splits=("train", "val", "test"),
     task="boxes",
-    quirks="Mostly open water.",
+    quirks="Mostly open water, which a perceptual hash takes for the same; no two pictures are (the most alike fine structure of "
+    "two correlates to 0.68). Split by the hash of the file name, 70 % train, 10 % val, 20 % test.",
     classes={"ship": ("ship",)},
 )
 
 
 def rows(root: Path, split: Split) -> Iterator[Sample]:
-    """Give every picture whole and in windows of 256 px that hold a ship."""
+    """Give every picture of a split whole and in windows of 256 px that hold a ship."""
     if split not in CARD.splits:
         return
     folder = require(root / "ships" / "train", CARD)
     for file, (height, width), lines in labelled(folder):
+        if split_by_hash(CARD.name, file.stem) != split:
+            continue
         things = []
         for number, words in enumerate(lines, 1):
             if words:
