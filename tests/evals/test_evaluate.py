@@ -13,6 +13,7 @@ from PIL import Image
 from stub_kit import Blind, Seer, write
 
 from geoglot.core.errors import ConfigError, InputError, ModelError, NotFoundError
+from geoglot.core.parts import names
 from geoglot.data.sample import Picture, Sample
 from geoglot.evals import gallery, material, protocol, report, runner
 from geoglot.evals.kinds.retrieval import processed
@@ -54,7 +55,8 @@ def test_every_protocol_of_the_package_is_whole(name: str) -> None:
     made = protocol.load(name)
     assert made.name == name
     assert re.fullmatch("[0-9a-f]{12}", made.hash)
-    assert made.source in ("aid_rsicd", "ucm")
+    assert made.source in names("data.sources")
+    assert all(phrases[0] for phrases in made.labels().values()) if made.whole else made.prompts() or made.kind != "classes"
     assert made.hash == protocol.load(name).hash
 
 

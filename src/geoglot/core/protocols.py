@@ -81,6 +81,33 @@ class Scorer(Protocol):
         """Scores (B,) of tiles (B, 3, H, W) in [0, 1]."""
 
 
+@runtime_checkable
+class Segmenter(Protocol):
+    """Draws classes that are given by words. A label is what it is called, followed by other words for it."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model is."""
+
+    def segment(self, raster: Any, labels: Sequence[Sequence[str]]) -> NDArray[np.uint8]:
+        """Classes (H, W) of a `Raster`: 0 none of the labels, 1 and so on the labels in their order, 255 no data."""
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds objects that are given by words. A label is what it is called, followed by other words for it."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model is."""
+
+    def detect(
+        self, raster: Any, labels: Sequence[Sequence[str]]
+    ) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]], NDArray[np.integer[Any]]]:
+        """Boxes in pixels of a `Raster`, (N, 4) upright or (N, 5) oriented as in `geoglot.geo.iou`, scores (N,), and the place
+        (N,) of each one's label in ``labels``."""
+
+
 class Metric(Protocol):
     """A figure that can be computed in parts: `add` what came, `merge` two parts, read the `result`."""
 

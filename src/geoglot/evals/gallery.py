@@ -8,6 +8,8 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from geoglot.core.errors import GeoglotError
@@ -35,8 +37,9 @@ def page(reports: Sequence[Report], most: int = MOST) -> str:
         parts.append(f"<p>{len(shown)} of {len(report.outcome.mistakes):,} mistakes, the surest first</p><main>")
         for mistake in shown:
             item = report.items[mistake.place]
+            panels = "".join(_embedded(*panel) for panel in mistake.panels)
             parts.append(
-                f"<figure>{_image(item)}<figcaption><small>{html.escape(item.id)}</small>"
+                f"<figure>{_image(item)}{panels}<figcaption><small>{html.escape(item.id)}</small>"
                 f"<div class='yes'>{html.escape(mistake.wanted)}</div><div class='no'>{html.escape(mistake.given)}</div>"
                 f"<small>by {mistake.gap:.3f}</small></figcaption></figure>"
             )
@@ -56,6 +59,11 @@ def _image(item: Sample) -> str:
         pixels = item.pictures[0].read(SIDE)
     except GeoglotError as error:
         return f"<p>{html.escape(str(error))}</p>"
+    return _embedded("", pixels)
+
+
+def _embedded(what: str, pixels: NDArray[np.uint8]) -> str:
     held = io.BytesIO()
     Image.fromarray(pixels).save(held, "WEBP", quality=75)
-    return f"<img alt='' src='data:image/webp;base64,{base64.b64encode(held.getvalue()).decode()}'>"
+    alt = html.escape(what, quote=True)
+    return f"<img alt='{alt}' title='{alt}' src='data:image/webp;base64,{base64.b64encode(held.getvalue()).decode()}'>"

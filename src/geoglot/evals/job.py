@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from geoglot.core.errors import ModelError
 from geoglot.data.sample import Sample
+from geoglot.evals.material import Skipped
 from geoglot.evals.protocol import Protocol as Rules
 from geoglot.models.record import Record
 
@@ -20,12 +21,16 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Mistake:
-    """An item that was answered wrongly: its place among the items, what was wanted, what came, how far off the score was."""
+    """An item that was answered wrongly: its place among the items, what was wanted, what came, how far off the score was.
+
+    ``panels`` are further pictures (H, W, 3) that show it, with what each is.
+    """
 
     place: int
     wanted: str
     given: str
     gap: float
+    panels: tuple[tuple[str, NDArray[np.uint8]], ...] = ()
 
 
 class Weighted(Protocol):
@@ -67,7 +72,8 @@ class Outcome:
     """Figures of one model by one protocol.
 
     ``metric`` gives the figures of weighted items (``places`` among the job's items); ``term`` is what the result may be
-    called, ``baselines`` the figures of answers without the model by the protocol's own metric.
+    called, ``baselines`` the figures of answers without the model by the protocol's own metric, ``skipped`` what could not be
+    read, by a kind that reads the items itself.
     """
 
     metric: Weighted
@@ -76,3 +82,4 @@ class Outcome:
     baselines: Mapping[str, float]
     mistakes: Sequence[Mistake] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    skipped: Sequence[Skipped] = ()

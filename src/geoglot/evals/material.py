@@ -17,6 +17,7 @@ from PIL import Image
 from geoglot.core.errors import InputError, NotFoundError, RasterError
 from geoglot.core.parts import find
 from geoglot.core.progress import track
+from geoglot.data.build.windows import wholes
 from geoglot.data.sample import Sample
 from geoglot.data.sample import Split as OneSplit
 from geoglot.evals.protocol import Prepare, Protocol
@@ -40,6 +41,8 @@ def samples(protocol: Protocol, root: Path) -> list[Sample]:
     source = find("data.sources", protocol.source)
     splits = get_args(OneSplit) if protocol.split == "all" else (protocol.split,)
     found = [sample for split in splits for sample in source.rows(root, split)]
+    if protocol.whole:
+        found = list(wholes(found))
     if protocol.last_fifth:
         found = last_fifth(found)
     if protocol.limit is not None:

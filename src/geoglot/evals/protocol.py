@@ -17,11 +17,14 @@ from geoglot.core.config import Config, load_toml
 from geoglot.core.errors import ConfigError, InputError, NotFoundError
 from geoglot.core.parts import find, names
 from geoglot.data.sample import Card
+from geoglot.metrics._matching import Rule
+from geoglot.metrics.box_precision import COCO, Curve
 from geoglot.metrics.recall import Gallery
 
 FOLDER = Path(__file__).with_name("protocols")
 # Counted up when the code that runs protocols changes what a figure means.
 RULES = 1
+LATER = ("whole", "synonyms", "pixels", "boxes")
 
 Split = Literal["train", "val", "test", "all"]
 
@@ -43,6 +46,29 @@ class Text(Config):
     each: int | None = None
 
 
+class Pixels(Config):
+    """What counts of pixel labels. Pixels of classes to ``ignore`` do not count; ``joined`` maps a class to the one that it
+    counts as. ``background`` is a class that is not asked for by words but answered by none of the labels. Boundaries may lie
+    ``edge`` pixels off."""
+
+    background: str | None = None
+    ignore: tuple[str, ...] = ()
+    joined: Mapping[str, str] = Field(default_factory=dict)
+    edge: float = 2.0
+
+
+class Boxes(Config):
+    """How boxes are counted: ``overlap`` are the thresholds of intersection over union; ``rule``, ``curve`` and ``most`` those of
+    `geoglot.metrics.box_precision`. Precision, recall and counts are of boxes with a ``score`` of at least so much."""
+
+    oriented: bool = False
+    overlap: tuple[float, ...] = COCO
+    rule: Rule = "coco"
+    curve: Curve = "coco"
+    most: int | None = 100
+    score: float = 0.3
+
+
 class Protocol(Config):
     """How a figure comes about. The name is the file's.
 
@@ -51,7 +77,9 @@ class Protocol(Config):
     first phrase of the source's card, or by its own name in small letters (`BareLand`: "bare land"). ``among`` keeps only
     classes that the model was not taught by its training record; ``last_fifth`` takes the last fifth of each class by
     sorted name out of the whole split. ``scale`` turns cosines into probabilities for calibration; a head on frozen features is
-    fitted to ``shots`` examples a class (all where there are none), ``draws`` times, with a penalty ``l2``.
+    fitted to ``shots`` examples a class (all where there are none), ``draws`` times, with a penalty ``l2``. ``whole`` takes
+    pictures without the windows cut out of them; ``synonyms`` are further words for a class; ``pixels`` and ``boxes`` are for
+    what they are called after.
     """
 
     name: str
@@ -74,6 +102,10 @@ class Protocol(Config):
     shots: tuple[int, ...] = ()
     draws: int = 5
     l2: float = 1e-4
+    whole: bool = False
+    synonyms: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    pixels: Pixels | None = None
+    boxes: Boxes | None = None
 
     def card(self) -> Card:
         """The source's card. Raises NotFoundError."""
@@ -92,6 +124,14 @@ class Protocol(Config):
             return dict(sorted(self.words.items()))
         return {label: phrases[0] if self.naming == "card" else plain(label) for label, phrases in sorted(classes.items())}
 
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """The words of each class, what it is called first, then its synonyms. Raises ConfigError for words of no class."""
+        called = self.called()
+        unknown = sorted(set(self.synonyms) - set(called))
+        if unknown:
+            raise ConfigError(f"Protocol {self.name} has synonyms of what is no class of it: {', '.join(unknown)}.")
+        return {label: (words, *self.synonyms.get(label, ())) for label, words in called.items()}
+
     def prompts(self) -> list[str]:
         """All templates with their alternatives written out."""
         return [text for template in self.templates for text in expand(template)]
@@ -99,8 +139,12 @@ class Protocol(Config):
     def resolved(self) -> dict[str, Any]:
         """All that a figure depends on, in plain values; title and note are left out."""
         values = self.model_dump(mode="json", exclude={"title", "note", "name", "templates", "words"})
+        # keys that came later are left out where they say nothing, so that hashes of older protocols stay
+        values = {key: value for key, value in values.items() if key not in LATER or value not in (None, False, {})}
         if self.templates:
             values |= {"prompts": self.prompts(), "called": self.called()}
+        elif self.pixels is not None or self.boxes is not None:
+            values |= {"called": self.called()}
         return values | {"rules": RULES}
 
     @property

@@ -131,6 +131,8 @@ def _details(details: dict[str, Any]) -> list[str]:
     if "calibration" in details:
         part = details["calibration"]
         lines.append(f"  calibration at scale {part['scale']:g}: ECE {part['ece']:.1f} %, Brier {part['brier']:.3f}")
+    for what, values in details.get("per class", {}).items():
+        lines.append(f"  {what}: {', '.join(f'{name} {value:.1f}' for name, value in values.items())}")
     if "meteor" in details:
         value = details["meteor"]
         lines.append(f"  METEOR {value:.4f}" if isinstance(value, float) else f"  no METEOR: {value}")

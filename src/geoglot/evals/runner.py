@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from geoglot.core.errors import GeoglotError, InputError
 from geoglot.core.parts import find
 from geoglot.data.sample import Sample
@@ -69,7 +71,7 @@ def evaluate(
     cache: Path | None = None,
     check_overlap: bool = True,
 ) -> Report:
-    """Measure a model (`Dual`) by a protocol on the data below ``root``.
+    """Measure a model by a protocol on the data below ``root``: a `Dual`, or what the protocol's kind asks for.
 
     ``cache`` is where features and hashes are kept. Raises NotFoundError for data that is not there, InputError for a
     protocol that does not fit it, ModelError for a model that lacks what the protocol needs.
@@ -77,8 +79,11 @@ def evaluate(
     start = time.monotonic()
     kind = find("evals.kinds", protocol.kind)
     found = material.samples(protocol, root)
-    vectors, kept, skipped = material.vectors(model, found, protocol.prepare, cache)
-    items = [found[place] for place in kept]
+    items, skipped = found, list[material.Skipped]()
+    vectors = np.zeros((len(found), 0), np.float32)
+    if getattr(kind, "VECTORS", True):  # else the kind looks at the pictures itself
+        vectors, kept, skipped = material.vectors(model, found, protocol.prepare, cache)
+        items = [found[place] for place in kept]
     job = Job(model, protocol, items, vectors, _train(protocol, root), record, cache)
     outcome: Outcome = kind.run(job)
     metric = outcome.metric
@@ -90,7 +95,7 @@ def evaluate(
     return Report(
         model=model.spec.name,
         model_hash=model.spec.hash,
-        dtype=str(model.dtype).removeprefix("torch."),
+        dtype=str(getattr(model, "dtype", "unknown")).removeprefix("torch."),
         protocol=protocol.name,
         protocol_hash=protocol.hash,
         title=protocol.title,
@@ -102,7 +107,7 @@ def evaluate(
         high=high,
         n=len(outcome.places),
         baselines=dict(outcome.baselines),
-        skipped=tuple(skipped),
+        skipped=(*skipped, *outcome.skipped),
         overlap=overlap.of(measured, record, root, cache) if check_overlap else None,
         data_hash=data_hash(measured),
         seconds=time.monotonic() - start,
@@ -121,8 +126,11 @@ def compare(a: Report, b: Report) -> Difference:
 
 
 def data_hash(items: Sequence[Sample]) -> str:
-    """Twelve hexadecimal digits of what was measured: identifiers, labels and captions."""
-    rows = [[item.id, item.label, item.labels, item.captions] for item in items]
+    """Twelve hexadecimal digits of what was measured: identifiers, labels, captions and boxes."""
+    rows = [
+        [item.id, item.label, item.labels, item.captions, *[[thing.name, thing.box, thing.outline] for thing in item.things]]
+        for item in items
+    ]
     return hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()[:12]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -72,6 +72,15 @@ class BoxPrecision:
             raise ValueError("average precisions of different settings cannot be merged")
         self.found += other.found
         self._table = None
+
+    def only(self, level: float) -> BoxPrecision:
+        """The same at one of the thresholds: ten times as fast, which a bootstrap notices. Raises ValueError for another."""
+        place = self.overlap.index(level)
+        made = BoxPrecision((level,), self.rule, self.curve, self.most)
+        for row in self.found:
+            part = {label: (scores, replace(m, hit=m.hit[[place]], skip=m.skip[[place]])) for label, (scores, m) in row.items()}
+            made.found.append(part)
+        return made
 
     def result(self, weight: NDArray[np.float64] | None = None) -> dict[str, float]:
         """Give the figures; ``weight`` (N,) repeats pictures, as a bootstrap does. NaN where there is no object."""

@@ -27,7 +27,7 @@ CARD = Card(
     task="masks",
     quirks="Oblique views of 3840 x 2160 and 4096 x 2160 px, in which the size of a pixel on the ground varies. Masks by "
     "colour. SegEarth-OV joins both kinds of car; so does the protocol.",
-    layout="Uavid_train, uavid_val and uavid_test with seqN/Images and seqN/Labels, the same name in both; colours as in "
+    layout="Folders uavid_train, uavid_val and uavid_test with seqN/Images and seqN/Labels, the same name in both; colours as in "
     "SegEarth-OV's converter, which calls the test folder test_gt. The names uavid_* are unverified.",
 )
 COLOURS = (0x000000, 0x800000, 0x804080, 0xC000C0, 0x008000, 0x808000, 0x404000, 0x400080)
