@@ -57,7 +57,8 @@ def test_a_map_that_is_right(tmp_path: Path) -> None:
     assert model.asked == [("building", "roof", "house"), ("road",), ("vegetation", "trees", "grass"), ("vehicle", "car")]
     assert found.figures == {"mIoU": 100, "pixel_accuracy": 100, "mF1": 100, "mIoU_named": 100, "boundary_f1": 100}
     assert (found.n, found.low, found.high) == (1, 100, 100)
-    assert found.baselines == {"majority": 6.25, "image-blind": 6.25}  # a quarter of one class of four
+    # a quarter of one class of four
+    assert found.baselines == {"majority": 6.25, "best single class": 6.25, "image-blind": 6.25}
     assert model.looks == 0
     assert "prompted segmentation" in found.term
     assert "IoU: building 100.0, vegetation 100.0, vehicle 100.0, other 100.0" in report.text(found)
@@ -100,6 +101,7 @@ def test_outlines_are_drawn_as_classes(tmp_path: Path) -> None:
     found = runner.evaluate(Striped(1), rules, tmp_path, None, tmp_path / "cache")
     # 30 m by 60 m at half a metre, in 300 by 600 pixels
     assert found.figure == pytest.approx(100 * 60 * 120 / (300 * 600))
+    assert found.baselines == {"majority": 0, "best single class": pytest.approx(found.figure)}
     sample = Sample("a", "s", (), things=(Thing("x", (0.5, 0, 1, 0.5)), Thing("y", (0, 0, 1, 1))))
     assert drawn(sample, (4, 4), {"x": 2}, 7).tolist() == [[7, 7, 2, 2]] * 2 + [[7] * 4] * 2
     assert (drawn(sample, (2, 2), {"z": 1}) == 0).all()

@@ -144,9 +144,11 @@ def run(job: Job) -> Outcome:
 
 
 def _trivial(job: Job, legend: Legend, found: Segmentation) -> dict[str, float]:
-    """Figures of one class for every pixel: the commonest here, and the commonest of the training masks (image-blind)."""
+    """Figures of one class for every pixel: the commonest here, that with the best figure, and the commonest of the training
+    masks (image-blind)."""
     wanted = np.stack([table.sum(1) for table in found.counts])
-    baselines = {"majority": _constant(wanted, int(wanted.sum(0).argmax()), found, job.rules.metric)}
+    each = [_constant(wanted, k, found, job.rules.metric) for k in range(len(legend.names))]
+    baselines = {"majority": each[int(wanted.sum(0).argmax())], "best single class": max(each)}
     pixels = np.zeros(len(legend.names), np.int64)
     for sample in wholes(job.train) if job.rules.whole else job.train:
         try:
@@ -155,7 +157,7 @@ def _trivial(job: Job, legend: Legend, found: Segmentation) -> dict[str, float]:
             continue
         pixels += np.bincount(truth[truth != UNLABELLED], minlength=len(pixels))
     if pixels.any():
-        baselines["image-blind"] = _constant(wanted, int(pixels.argmax()), found, job.rules.metric)
+        baselines["image-blind"] = each[int(pixels.argmax())]
     return baselines
 
 
