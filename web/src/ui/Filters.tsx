@@ -1,6 +1,6 @@
 // Where, when and what kind of picture.
 import type { Signal } from "@preact/signals";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { ask, clearFilters } from "../actions";
 import { areaBox, size } from "../geometry";
 import { fit, viewBox } from "../map/map";
@@ -15,7 +15,12 @@ function AreaField() {
   const written = area?.kind === "box" ? area.box.map((value) => Number(value.toFixed(5))).join(", ") : "";
   const [text, setText] = useState(written);
   const [wrong, setWrong] = useState("");
-  useEffect(() => setText(written), [written]);
+  // at once and not in an effect, which would come after the first letters of a quick hand and take them away
+  const [known, setKnown] = useState(written);
+  if (known !== written) {
+    setKnown(written);
+    setText(written);
+  }
   const take = (given: string): void => {
     if (given.trim() === written) return;
     if (!given.trim()) return ask({ area: null });
