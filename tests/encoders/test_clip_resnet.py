@@ -20,7 +20,7 @@ def test_attention_pool_against_torch():
     pool = AttentionPool(9, 16, 4, 6)
     x = torch.rand(2, 9, 16)
     with torch.inference_mode():
-        pooled, cells = pool(x)
+        pooled, cells = pool(x, (3, 3))
         whole = (torch.cat([x.mean(1, keepdim=True), x], 1) + pool.positional_embedding).transpose(0, 1)
         parts = [pool.q_proj, pool.k_proj, pool.v_proj]
         expected, weights = F.multi_head_attention_forward(

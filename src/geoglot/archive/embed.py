@@ -21,7 +21,7 @@ from geoglot.geo.scene import Scene
 
 @dataclass(frozen=True)
 class Seen:
-    """Tiles of one scene out of one batch: windows, valid fractions (N,), unit vectors (N, D)."""
+    """Tiles of one scene out of one batch: windows, valid fractions (N,), and what the encoder gives of each, unit vectors (N, D)."""
 
     job: Job
     windows: tuple[Window, ...]
@@ -36,11 +36,12 @@ def embed(
     progress: Progress,
     batch: int = 32,
     workers: int | None = None,
+    size: int | None = None,
 ) -> Generator[Seen | End, None, None]:
     """Open each source, cut it as `plan` says and encode its tiles; an `End` follows the last tile of a source.
 
     Scenes come interleaved; tiles without a valid pixel are left out. A source that cannot be read, or not to its end, is
-    told in the `error` of its `End` and stops nothing.
+    told in the `error` of its `End` and stops nothing. `size` is the side of what the encoder sees, the model's if not given.
     """
 
     def prepare(source: Source) -> Job | None:
@@ -50,7 +51,7 @@ def embed(
         return Job(ready.scene, plan(ready.scene), numbers[source.id], ready.fingerprint, ready.asked, ready.opened)
 
     numbers = {source.id: number for number, source in enumerate(sources)}
-    tray, estimate = Tray(batch, encoder.spec.size), Estimate(sources, progress)
+    tray, estimate = Tray(batch, size or encoder.spec.size), Estimate(sources, progress)
     ended: list[End] = []
     reader = Reader(sources, prepare, workers)
     with closing(iter(reader)) as items:  # whoever stops listening stops the threads that read

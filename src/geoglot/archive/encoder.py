@@ -1,8 +1,9 @@
-"""From a torch model to what ingest asks for: stacks of numpy tiles in, unit vectors out."""
+"""From a torch model to what ingest asks for: stacks of numpy tiles in, unit vectors out (or what else is made of each tile)."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
@@ -20,15 +21,16 @@ MAX_WORKERS = 4
 
 
 class DualEncoder:
-    """A `Dual` as a `TileEncoder`: its image tower, on its own device.
+    """A `Dual` as a `TileEncoder`: its image tower, on its own device; or `look`, another function of a batch (B, ...).
 
     On a CPU parts of a batch are encoded side by side, each with its share of torch's threads. Torch's own way, all
     threads on one operation, makes them wait for each other at every operation: whenever a reader takes a core from one
     of them, all stand still.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, look: Callable[[ImageBatch], Any] | None = None) -> None:
         self._model = model
+        self._look = look or model.image
         self._device = getattr(model, "device", "cpu")
         fill = np.array(model.spec.mean, dtype=np.float32)
         self._fill = fill[:, None] if len(fill) == 3 else np.zeros((3, 1), dtype=np.float32)
@@ -61,7 +63,7 @@ class DualEncoder:
     def _part(self, tiles: NDArray[np.float32], valid: NDArray[np.bool_], gsd: NDArray[np.float32]) -> NDArray[np.float32]:
         batch = ImageBatch.of(torch.from_numpy(tiles), torch.from_numpy(valid), gsd=torch.from_numpy(gsd)).to(self._device)
         with torch.inference_mode():
-            vectors: NDArray[np.float32] = self._model.image(batch).float().cpu().numpy()
+            vectors: NDArray[np.float32] = self._look(batch).float().cpu().numpy()
         return vectors
 
     @cached_property

@@ -135,13 +135,10 @@ def tiling(shape: tuple[int, int], gsd: float | None, size: int, options: Option
     Raises `InputError` when a resolution is asked for and the scene has none, `RasterError` for absurdly many tiles.
     """
     overlap = options.overlap or 0.0
-    ratio = 1.0
-    if options.gsd is not None:
-        if gsd is None or not np.isfinite(gsd):
-            raise InputError("A scene without georeference has no resolution: leave out --gsd, or give --tile in its pixels.")
-        ratio = options.gsd / gsd
-    elif options.tile is None and gsd is not None and np.isfinite(gsd) and gsd > 0:
-        ratio = float(np.clip(MIN_GROUND / (size * gsd), 1.0, MAX_AVERAGED))
+    if options.gsd is None and options.tile is not None:
+        ratio = 1.0
+    else:
+        ratio = averaged(gsd, size, options.gsd)
     side = max(MIN_SIDE, round((options.tile or size) * ratio))
     if side > max(shape):
         side = max(shape)  # all of it in one tile, at its own resolution
@@ -154,15 +151,35 @@ def tiling(shape: tuple[int, int], gsd: float | None, size: int, options: Option
     return made
 
 
+def averaged(gsd: float | None, size: int, wanted: float | None = None) -> float:
+    """Pixels of a scene of `gsd` metres, along a side, that become one pixel for a model that sees `size` pixels.
+
+    Raises `InputError` when a resolution is `wanted` and the scene has none.
+    """
+    known = gsd is not None and bool(np.isfinite(gsd)) and gsd > 0
+    if wanted is not None:
+        if not known:
+            raise InputError("A scene without georeference has no resolution: leave out --gsd, or give --tile in its pixels.")
+        assert gsd is not None
+        return wanted / gsd
+    return float(np.clip(MIN_GROUND / (size * gsd), 1.0, MAX_AVERAGED)) if known and gsd is not None else 1.0
+
+
 def cut(
     picture: NDArray[np.float32], valid: NDArray[np.bool_], place: Window, tile: NDArray[np.float32], seen: NDArray[np.bool_]
 ) -> float:
-    """Copy one tile out of what was read into `tile` (3, S, S) and `seen` (S, S); returns the valid fraction of the window."""
+    """Copy one tile out of what was read into `tile` (3, S, S) and `seen` (S, S); returns the valid fraction of the window.
+
+    A place may reach beyond what was read: there nothing is valid.
+    """
     row, col, height, width = place
-    if (height, width) != seen.shape:
+    top, left = max(row, 0), max(col, 0)
+    part = valid[top : row + height, left : col + width]
+    h, w = part.shape
+    if (h, w) != seen.shape:
         tile.fill(0.0)
         seen.fill(False)
-    tile[:, :height, :width] = picture[:, row : row + height, col : col + width]
-    part = valid[row : row + height, col : col + width]
-    seen[:height, :width] = part
+    at = slice(top - row, top - row + h), slice(left - col, left - col + w)
+    tile[:, *at] = picture[:, top : top + h, left : left + w]
+    seen[at] = part
     return float(np.count_nonzero(part)) / part.size

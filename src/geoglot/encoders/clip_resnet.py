@@ -62,21 +62,31 @@ class AttentionPool(nn.Module):
     def __init__(self, cells: int, channels: int, heads: int, dim: int) -> None:
         super().__init__()
         self.heads = heads
+        self.side = round(cells**0.5)
         self.positional_embedding = nn.Parameter(torch.randn(cells + 1, channels) / channels**0.5)
         self.k_proj = nn.Linear(channels, channels)
         self.q_proj = nn.Linear(channels, channels)
         self.v_proj = nn.Linear(channels, channels)
         self.c_proj = nn.Linear(channels, dim)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Map cells (B, N, C) to the pooled vector (B, D) and to the projected value of each cell (B, N, D)."""
-        x = torch.cat([x.mean(1, keepdim=True), x], dim=1) + self.positional_embedding
+    def forward(self, x: Tensor, hw: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Map cells (B, h * w, C) to the pooled vector (B, D) and to the projected value of each cell (B, h * w, D)."""
+        x = torch.cat([x.mean(1, keepdim=True), x], dim=1) + self._positions(hw)
         value = self.v_proj(x)
         query, keys, values = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (self.q_proj(x[:, :1]), self.k_proj(x), value)
         )
         pooled = F.scaled_dot_product_attention(query, keys, values).transpose(1, 2).flatten(2)
         return self.c_proj(pooled)[:, 0], self.c_proj(value[:, 1:])
+
+
+    def _positions(self, hw: tuple[int, int]) -> Tensor:
+        """Positions (h * w + 1, C), interpolated for a map of another size than the tower's own."""
+        if hw == (self.side, self.side):
+            return self.positional_embedding
+        own = self.positional_embedding[1:].T.unflatten(1, (self.side, self.side))[None]
+        cells = F.interpolate(own.float(), hw, mode="bicubic", align_corners=False)[0].flatten(1).T
+        return torch.cat([self.positional_embedding[:1], cells.to(own.dtype)])
 
 
 class ClipResNet(nn.Module):
@@ -98,11 +108,11 @@ class ClipResNet(nn.Module):
         self.attnpool = AttentionPool(config.cells**2, channels, config.heads, config.dim)
 
     def forward(self, pixels: Tensor) -> Features:
-        """Map normalised pixels (B, 3, S, S) to the pooled vector and the cells, 32 pixels apart; none is unit."""
+        """Map normalised pixels (B, 3, H, W) to the pooled vector and the cells, 32 pixels apart; none is unit."""
         x = F.relu(self.bn1(self.conv1(pixels)))
         x = F.relu(self.bn2(self.conv2(x)))
         x = F.avg_pool2d(F.relu(self.bn3(self.conv3(x))), 2)
         for number in range(1, 5):
             x = self.get_submodule(f"layer{number}")(x)
-        pooled, tokens = self.attnpool(x.flatten(2).transpose(1, 2))
-        return Features(pooled, tokens, (x.shape[2], x.shape[3]))
+        hw = (x.shape[2], x.shape[3])
+        return Features(*self.attnpool(x.flatten(2).transpose(1, 2), hw), hw)

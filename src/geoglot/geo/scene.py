@@ -11,7 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 from affine import Affine
+from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
@@ -242,6 +244,14 @@ class Scene:
         """The picture of the scene: float32 (3, H, W) in [0, 1], default composite, the sensor's fixed stretch."""
         with guard(self.href):
             return showing.show(self, self._view, grid, window, shape)
+
+    def observed(self, window: Window) -> NDArray[np.bool_]:
+        """Which pixels (H, W) of a window were observed in the bands that `display` shows; no pixel is read where all were."""
+        hrefs = {self.layers[i].href for i in self._view.chosen}
+        plain = np.issubdtype(np.dtype(self.dtype), np.integer) and not (self.sensor.radar or self.warped or self.palette)
+        if plain and all(self.masking(href).kind == "none" for href in hrefs):
+            return np.ones(window[2:], dtype=np.bool_)
+        return self.display(window=window).valid
 
     @cached_property
     def _view(self) -> showing.View:

@@ -1,4 +1,4 @@
-"""Tables of places: GeoJSON (RFC 7946), GeoParquet and CSV out; areas in."""
+"""Tables of places: GeoJSON (RFC 7946), GeoParquet, GeoPackage and CSV out; areas and marks in."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geoglot.core.errors import InputError, NotFoundError
@@ -19,7 +20,7 @@ from geoglot.geo.footprint import bounds, split
 from geoglot.geo.identify import utc
 from geoglot.geo.write import atomic
 
-FORMATS = (".geojson", ".json", ".parquet", ".csv")
+FORMATS = (".geojson", ".json", ".parquet", ".gpkg", ".csv")
 # Degrees to 7 decimals are about a centimetre; RFC 7946 advises against more.
 _DIGITS = 7
 
@@ -118,6 +119,8 @@ def write_features(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     with atomic(target) as part:
         if suffix == ".parquet":
             _write_parquet(part, rows)
+        elif suffix == ".gpkg":
+            _write_geopackage(part, rows, target.stem)
         else:
             part.write_text(to_csv(rows) if suffix == ".csv" else to_geojson(rows), encoding="utf-8")
     return target
@@ -146,6 +149,34 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     meta = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
     table = pa.table(columns)
     pq.write_table(table.replace_schema_metadata({b"geo": json.dumps(meta).encode()}), path)
+
+
+def _write_geopackage(path: Path, rows: Sequence[Mapping[str, Any]], layer: str) -> None:
+    """One layer in longitude and latitude, named like the file."""
+    import pyogrio.raw
+
+    shapes = [row.get("geometry") for row in rows]
+    names = list(dict.fromkeys(key for row in rows for key in row if key != "geometry"))
+    columns = [_field([row.get(name) for row in rows]) for name in names]
+    wkb = np.array([None if s is None or s.is_empty else shapely.to_wkb(shapely.orient_polygons(s)) for s in shapes], dtype=object)
+    kinds = {shape.geom_type.removeprefix("Multi") for shape in shapes if shape is not None}
+    multi = any(shape is not None and shape.geom_type.startswith("Multi") for shape in shapes)
+    kind = f"Multi{kinds.pop()}" if len(kinds) == 1 and multi else kinds.pop() if len(kinds) == 1 else "Unknown"
+    path.unlink()  # the driver adds to a file that is there
+    pyogrio.raw.write(
+        path, wkb, columns, names, driver="GPKG", layer=layer, geometry_type=kind, crs="EPSG:4326", promote_to_multi=multi
+    )
+
+
+def _field(values: list[Any]) -> NDArray[Any]:
+    """Values of one column as an array: numbers stay numbers, the rest is text."""
+    simple = [plain(value) for value in values]
+    known = [value for value in simple if value is not None]
+    if known and len(known) == len(simple) and all(isinstance(v, int) and not isinstance(v, bool) for v in known):
+        return np.array(simple, dtype=np.int64)
+    if known and all(isinstance(value, int | float) for value in known):
+        return np.array([np.nan if value is None else float(value) for value in simple])
+    return np.array([None if value is None else str(_cell(value)) for value in simple], dtype=object)
 
 
 def _column(values: list[Any]) -> Any:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import numpy as np
 import rasterio
+from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
@@ -19,9 +21,11 @@ from rasterio.shutil import copy as rio_copy
 from rasterio.windows import Window
 
 from geoglot.core.errors import InputError, NotFoundError, ResourceError
+from geoglot.geo.grid import Grid
 from geoglot.geo.raster import Raster
 
 TIME_TAG = "ACQUISITION_DATETIME"
+_ROWS = 512  # of a large raster that are written at once
 
 
 @contextmanager
@@ -76,40 +80,88 @@ def write_geotiff(
     if nodata is not None and not _holds(raster.data.dtype, nodata):
         raise InputError(f"{raster.data.dtype} cannot hold the nodata value {nodata}: choose another, or none for a mask.")
     count, height, width = raster.data.shape
+    profile = _profile(count, (height, width), raster.data.dtype.name, raster.grid, nodata)
+    data = raster.data if nodata is None else np.where(raster.valid, raster.data, np.asarray(nodata, raster.data.dtype))
+    masked = nodata is None and not raster.valid.all()
+
+    def fill(file: Any) -> None:
+        _fill(file, raster, data, masked, tags)
+        if colours is not None:
+            file.write_colormap(1, dict(colours))
+
+    how = "nearest" if np.issubdtype(data.dtype, np.integer) and count == 1 else "average"
+    better = not np.issubdtype(data.dtype, np.complexfloating)
+    _write(target, profile, fill, how if cog else None, better)
+    return target
+
+
+def write_classes(
+    path: str | Path,
+    rows: Callable[[int, int], NDArray[np.uint8]],
+    shape: tuple[int, int],
+    grid: Grid | None,
+    names: Mapping[int, str],
+    colours: Mapping[int, tuple[int, int, int, int]],
+    nodata: int = 255,
+    tags: Mapping[str, str] | None = None,
+) -> Path:
+    """Write one band of classes as a COG with a colour table and category names, some rows at a time: any size, little memory.
+
+    `rows(top, bottom)` gives values (bottom - top, W). GeoTIFF has no place for the names of values: they are in a file beside it
+    (`.aux.xml`), where GDAL and QGIS find them, and as tags `CLASS_<value>` in the file itself.
+    """
+    target = Path(path)
+    height, width = shape
+    profile = _profile(1, shape, "uint8", grid, nodata)
+
+    def fill(file: Any) -> None:
+        for top in range(0, height, _ROWS):
+            bottom = min(top + _ROWS, height)
+            file.write(rows(top, bottom), 1, window=Window(0, top, width, bottom - top))
+        file.write_colormap(1, dict(colours))
+        file.update_tags(**{f"CLASS_{value}": name for value, name in names.items()}, **(tags or {}))
+
+    _write(target, profile, fill, "nearest")
+    listed = "".join(f"<Category>{escape(names.get(value, ''))}</Category>" for value in range(max(names) + 1))
+    band = f'<PAMRasterBand band="1"><CategoryNames>{listed}</CategoryNames></PAMRasterBand>'
+    write_text(target.with_name(f"{target.name}.aux.xml"), f"<PAMDataset>{band}</PAMDataset>\n")
+    return target
+
+
+def _profile(count: int, shape: tuple[int, int], kind: str, grid: Grid | None, nodata: float | None) -> dict[str, Any]:
+    height, width = shape
     profile: dict[str, Any] = {
         "driver": "GTiff",
         "count": count,
         "height": height,
         "width": width,
-        "dtype": raster.data.dtype.name,
+        "dtype": kind,
         "compress": "deflate",
         "nodata": nodata,
     }
-    if raster.grid is not None:
-        profile |= {"crs": raster.grid.crs, "transform": raster.grid.transform}
+    if grid is not None:
+        profile |= {"crs": grid.crs, "transform": grid.transform}
     if min(height, width) >= 256:
         profile |= {"tiled": True, "blockxsize": 256, "blockysize": 256}
-    data = raster.data if nodata is None else np.where(raster.valid, raster.data, np.asarray(nodata, raster.data.dtype))
-    masked = nodata is None and not raster.valid.all()
+    return profile
+
+
+def _write(target: Path, profile: dict[str, Any], fill: Callable[[Any], None], cog: str | None, better: bool = True) -> None:
+    """Write a GeoTIFF that `fill` fills, and make it a COG whose overviews are resampled as `cog` says, if it says so."""
     with atomic(target) as part, rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
         plain = part.with_name(f"{part.stem}-plain.tif")
         try:
             with rasterio.open(plain if cog else part, "w", **profile) as file:
-                _fill(file, raster, data, masked, tags)
-                if colours is not None:
-                    file.write_colormap(1, dict(colours))
-            if not cog:
-                _check(part)
-            else:
-                how = "nearest" if np.issubdtype(data.dtype, np.integer) and count == 1 else "average"
-                better = "no" if np.issubdtype(data.dtype, np.complexfloating) else "yes"
-                rio_copy(plain, part, driver="COG", compress="deflate", predictor=better, overview_resampling=how, blocksize=512)
-                _check(part)
+                fill(file)
+            if cog:
+                predictor = "yes" if better else "no"
+                options = {"compress": "deflate", "predictor": predictor, "overview_resampling": cog, "blocksize": 512}
+                rio_copy(plain, part, driver="COG", **options)
+            _check(part)
         except (RasterioError, CPLE_BaseError) as error:
             raise ResourceError(f"{target} could not be written: {error}. Is the disk full?") from None
         finally:
             plain.unlink(missing_ok=True)
-    return target
 
 
 def _holds(kind: np.dtype[Any], nodata: float) -> bool:

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from geoglot.core.errors import InputError
 from geoglot.core.protocols import ModelSpec
 from geoglot.models import nano
+from geoglot.models.dense import Variant
 from geoglot.models.files import native
 from geoglot.models.probe import device_of, dtype_of
-from geoglot.models.ready import Ready
-from geoglot.nn.batch import ImageBatch
+from geoglot.models.ready import Ready, joined
+from geoglot.nn.batch import Features, ImageBatch
 from geoglot.nn.cells import channels_last, pool
 
 
@@ -32,9 +32,14 @@ class DualModel(Ready):
         """Give unit vectors (B, D) of display renderings (B, 3, H, W) in [0, 1]; invalid pixels change nothing."""
         return torch.cat([pool(*self._cells(part)) for part in self.parts(batch)])
 
-    def dense(self, batch: ImageBatch) -> Tensor:
-        """Give the unit vectors (B, h, w, D) of the cells, 16 pixels apart; an image's vector is pooled from them."""
-        return torch.cat([F.normalize(self._cells(part)[0].float(), dim=-1) for part in self.parts(batch)])
+    @property
+    def cell(self) -> int:
+        """Pixels of the model's input along the side of a cell."""
+        return self.model.config.image.stride
+
+    def seen(self, batch: ImageBatch, variant: Variant | None = None) -> Features:
+        """Give unit vectors of pictures and of their cells, 16 pixels apart; an image's vector is pooled from them."""
+        return joined([self._features(part) for part in self.parts(batch)])
 
     def text(self, texts: Sequence[str]) -> Tensor:
         """Give unit vectors (B, D) of texts. Raises InputError for an empty list."""
@@ -42,6 +47,10 @@ class DualModel(Ready):
             raise InputError("no text was given: pass at least one query")
         with torch.inference_mode():
             return torch.cat([self.model.text(*self.model.tokens(list(texts[i : i + 256]))) for i in range(0, len(texts), 256)])
+
+    def _features(self, batch: ImageBatch) -> Features:
+        with torch.inference_mode():
+            return self.model.features(batch.to(self.device))
 
     def _cells(self, batch: ImageBatch) -> tuple[Tensor, Tensor]:
         with torch.inference_mode():

@@ -42,7 +42,7 @@ class _Picture(nn.Module):
         if isinstance(self.part, Nano):
             return self.part.features(batch).pooled
         assert isinstance(self.part, Towers)
-        return F.normalize(self.part.image(prepared(batch, self.mean, self.std, self.side)).pooled.float(), dim=-1)
+        return F.normalize(self.part.image(prepared(batch, self.mean, self.std, (self.side, self.side))).pooled.float(), dim=-1)
 
 
 class _NanoText(nn.Module):

@@ -23,9 +23,10 @@ from geoglot.core.errors import InputError, ModelError, ModelMismatchError, NotF
 from geoglot.core.protocols import ModelSpec
 from geoglot.models import catalogue, hub, open_clip, states, torchscript
 from geoglot.models.catalogue import Entry
+from geoglot.models.dense import Variant
 from geoglot.models.files import embedded
 from geoglot.models.probe import device_of, dtype_of
-from geoglot.models.ready import Ready
+from geoglot.models.ready import Ready, joined
 from geoglot.models.towers import ClipTowers, SiglipTowers, Towers
 from geoglot.nn.batch import Features, ImageBatch
 from geoglot.nn.cells import channels_last
@@ -67,11 +68,23 @@ class PublishedModel(Ready):
 
         Pictures of another size than the model's are resized to it, as its authors do (bicubic).
         """
-        return torch.cat([F.normalize(self._features(part).pooled.float(), dim=-1) for part in self.parts(batch)])
+        size = self.spec.size
+        return torch.cat([F.normalize(self._features(part, (size, size)).pooled.float(), dim=-1) for part in self.parts(batch)])
 
-    def dense(self, batch: ImageBatch) -> Tensor:
-        """Give the unit vectors (B, h, w, D) of the cells: projected patch tokens, or values of the attention pool."""
-        return torch.cat([F.normalize(self._features(part).map().float(), dim=-1) for part in self.parts(batch)])
+    @property
+    def cell(self) -> int:
+        """Pixels of the model's input along the side of a cell."""
+        return self.towers.cell
+
+    def seen(self, batch: ImageBatch, variant: Variant | None = None) -> Features:
+        """Give unit vectors of pictures and of their cells: projected patches, or values of the attention pool.
+
+        Pictures whose sides are whole cells keep their size (positions are interpolated); others are resized to the model's size.
+        """
+        height, width = batch.pixels.shape[-2:]
+        keeps = height % self.cell == 0 and width % self.cell == 0
+        size = (height, width) if keeps else (self.spec.size, self.spec.size)
+        return joined([self._features(part, size, variant) for part in self.parts(batch)])
 
     def text(self, texts: Sequence[str]) -> Tensor:
         """Give unit vectors (B, D) of texts. Raises InputError for an empty list."""
@@ -82,17 +95,17 @@ class PublishedModel(Ready):
             rows = [self.towers.text(ids[i : i + 64]) for i in range(0, len(ids), 64)]
             return F.normalize(torch.cat(rows).float(), dim=-1)
 
-    def _features(self, batch: ImageBatch) -> Features:
+    def _features(self, batch: ImageBatch, size: tuple[int, int], variant: Variant | None = None) -> Features:
         with torch.inference_mode():
-            pixels = prepared(batch.to(self.device), self._mean, self._std, self.spec.size)
-            return self.towers.image(pixels.to(self.dtype))
+            pixels = prepared(batch.to(self.device), self._mean, self._std, size)
+            return self.towers.image(pixels.to(self.dtype), variant)
 
 
-def prepared(batch: ImageBatch, mean: Tensor, std: Tensor, side: int) -> Tensor:
-    """Give what a published tower sees: (B, 3, side, side) normalised by mean and std (3, 1, 1); invalid pixels are mean."""
+def prepared(batch: ImageBatch, mean: Tensor, std: Tensor, size: tuple[int, int]) -> Tensor:
+    """Give what a published tower sees: (B, 3, *size) normalised by mean and std (3, 1, 1); invalid pixels are mean."""
     pixels = torch.where(batch.valid[:, None], batch.pixels.float(), mean)
-    if pixels.shape[-2:] != (side, side):
-        pixels = F.interpolate(pixels, (side, side), mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
+    if pixels.shape[-2:] != size:
+        pixels = F.interpolate(pixels, size, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
     return ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
 
 

@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from geoglot.core.errors import InputError
 from geoglot.core.protocols import ModelSpec
-from geoglot.nn.batch import ImageBatch
+from geoglot.models.dense import Variant
+from geoglot.nn.batch import Features, ImageBatch
 
 
 class Ready(ABC):
@@ -26,9 +28,21 @@ class Ready(ABC):
     def image(self, batch: ImageBatch) -> Tensor:
         """Give unit vectors (B, D) of display renderings (B, 3, H, W) in [0, 1]; invalid pixels change nothing."""
 
+    @property
     @abstractmethod
-    def dense(self, batch: ImageBatch) -> Tensor:
+    def cell(self) -> int:
+        """Pixels of the model's input along the side of a cell."""
+
+    @abstractmethod
+    def seen(self, batch: ImageBatch, variant: Variant | None = None) -> Features:
+        """Give unit vectors of pictures (B, D) and of their cells (B, h * w, D), looked at once.
+
+        A picture whose sides are whole cells keeps its size. `variant` is for transformers (see `models.dense`).
+        """
+
+    def dense(self, batch: ImageBatch, variant: Variant | None = None) -> Tensor:
         """Give the unit vectors (B, h, w, D) of the cells."""
+        return self.seen(batch, variant).map()
 
     @abstractmethod
     def text(self, texts: Sequence[str]) -> Tensor:
@@ -44,3 +58,11 @@ class Ready(ABC):
         if not len(batch):
             raise InputError("the batch is empty: pass at least one image")
         return [batch[slice(i, i + self.chunk)] for i in range(0, len(batch), self.chunk)]
+
+
+def joined(parts: Sequence[Features]) -> Features:
+    """Put the chunks of a batch together, each vector scaled to length one, in float32."""
+    pooled, tokens = (
+        torch.cat([F.normalize(getattr(part, name).float(), dim=-1) for part in parts]) for name in ("pooled", "tokens")
+    )
+    return Features(pooled, tokens, parts[0].hw)

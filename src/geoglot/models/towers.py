@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from typing import Any
 
 from torch import Tensor, nn
 
 from geoglot.encoders.clip_resnet import ClipResNet
+from geoglot.models import dense
+from geoglot.models.dense import Variant
 from geoglot.nn.batch import Features
 
 
 class Towers(nn.Module, ABC):
-    """Both towers of a model; `image_parts` are the modules that may run in a smaller number format."""
+    """Both towers of a model; `image_parts` are the modules that may run in a smaller number format; `cell`
+    is the side of a cell in pixels.
+    """
+
+    cell: int
 
     @abstractmethod
-    def image(self, pixels: Tensor) -> Features:
-        """Map normalised pixels (B, 3, S, S) to the pooled vector and the cells in the same space; none is unit."""
+    def image(self, pixels: Tensor, variant: Variant | None = None) -> Features:
+        """Map normalised pixels (B, 3, H, W) to the pooled vector and the cells in the same space; none is unit.
+
+        `variant` says how a transformer makes its cells; without one the tokens leave the whole last block.
+        """
 
     @abstractmethod
     def text(self, ids: Tensor) -> Tensor:
@@ -34,14 +42,18 @@ class ClipTowers(Towers):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
+        self.cell = model.config.vision_config.patch_size
 
-    def image(self, pixels: Tensor) -> Features:
-        """Map normalised pixels (B, 3, S, S) to the pooled vector and the patches."""
-        vision = self.model.vision_model
-        out = vision(pixel_values=pixels)
-        project = self.model.visual_projection
-        tokens = project(vision.post_layernorm(out.last_hidden_state[:, 1:]))
-        return Features(project(out.pooler_output), tokens, _square(tokens))
+    def image(self, pixels: Tensor, variant: Variant | None = None) -> Features:
+        """Map normalised pixels (B, 3, H, W) to the pooled vector and the patches; positions are interpolated where needed."""
+        vision, project = self.model.vision_model, self.model.visual_projection
+        tokens = vision.pre_layrnorm(vision.embeddings(pixels, interpolate_pos_encoding=_other(vision, pixels)))
+        tokens = dense.before_last(vision.encoder, tokens)
+        last = vision.encoder.layers[-1]
+        whole = dense.cells(last, tokens, "tokens")
+        patches = whole if variant in (None, "tokens") else dense.cells(last, tokens, variant)
+        cells = project(vision.post_layernorm(patches[:, 1:]))
+        return Features(project(vision.post_layernorm(whole[:, 0])), cells, _hw(pixels, self.cell))
 
     def text(self, ids: Tensor) -> Tensor:
         """Map token ids (B, T) to vectors (B, D); the vector is read at the first end token."""
@@ -60,9 +72,10 @@ class ResNetTowers(Towers):
         super().__init__()
         self.visual = visual
         self.words = text
+        self.cell = 32
 
-    def image(self, pixels: Tensor) -> Features:
-        """Map normalised pixels (B, 3, S, S) to the pooled vector and the cells."""
+    def image(self, pixels: Tensor, variant: Variant | None = None) -> Features:
+        """Map normalised pixels (B, 3, H, W) to the pooled vector and the cells: there is one way, whatever the variant."""
         features: Features = self.visual(pixels)
         return features
 
@@ -82,15 +95,17 @@ class SiglipTowers(Towers):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
+        self.cell = model.config.vision_config.patch_size
 
-    def image(self, pixels: Tensor) -> Features:
-        """Map normalised pixels (B, 3, S, S) to the pooled vector and the patches."""
+    def image(self, pixels: Tensor, variant: Variant | None = None) -> Features:
+        """Map normalised pixels (B, 3, H, W) to the pooled vector and the patches; positions are interpolated where needed."""
         vision = self.model.vision_model
-        out = vision(pixel_values=pixels)
-        patches = out.last_hidden_state
+        tokens = dense.before_last(vision.encoder, vision.embeddings(pixels, interpolate_pos_encoding=_other(vision, pixels)))
+        last = vision.encoder.layers[-1]
+        whole = vision.post_layernorm(dense.cells(last, tokens, "tokens"))
+        patches = whole if variant in (None, "tokens") else vision.post_layernorm(dense.cells(last, tokens, variant))
         alone = vision.head(patches.reshape(-1, 1, patches.shape[-1]))
-        tokens = alone.reshape(*patches.shape[:2], -1)
-        return Features(out.pooler_output, tokens, _square(tokens))
+        return Features(vision.head(whole), alone.reshape(*patches.shape[:2], -1), _hw(pixels, self.cell))
 
     def text(self, ids: Tensor) -> Tensor:
         """Map token ids (B, T) to vectors (B, D)."""
@@ -102,6 +117,11 @@ class SiglipTowers(Towers):
         return [self.model.vision_model]
 
 
-def _square(tokens: Tensor) -> tuple[int, int]:
-    side = math.isqrt(tokens.shape[1])
-    return side, tokens.shape[1] // side
+def _hw(pixels: Tensor, cell: int) -> tuple[int, int]:
+    """Rows and columns of cells."""
+    return pixels.shape[-2] // cell, pixels.shape[-1] // cell
+
+
+def _other(vision: Any, pixels: Tensor) -> bool:
+    """Whether pictures have another size than the tower's own."""
+    return tuple(pixels.shape[-2:]) != (vision.config.image_size,) * 2

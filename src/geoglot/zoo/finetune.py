@@ -123,7 +123,7 @@ class Pair(nn.Module):
 
     def forward(self, batch: ImageBatch, ids: Tensor) -> tuple[Tensor, ...]:
         """Give unit vectors of pictures and of texts (token ids (B, T)), the scale, and the bias where there is one."""
-        image = self.towers.image(prepared(batch, self.mean, self.std, self.side)).pooled
+        image = self.towers.image(prepared(batch, self.mean, self.std, (self.side, self.side))).pooled
         text = self.towers.text(ids)
         for residual, which in zip(self.after, ("image", "text"), strict=False):
             if which == "image":

@@ -45,10 +45,15 @@ class Calibration:
     measured: dict[str, Any] = field(default_factory=dict)
 
     def excess(self, cosines: Floats, texts: Floats) -> Floats:
-        """How far the best label (N,) passes its own mark, for cosines (N, K) with texts (K, D)."""
+        """How far the best label (...) passes its own mark, for cosines (..., K) with texts (K, D)."""
         assert self.bank is not None
         reach = np.quantile(self.bank @ texts.T, REACH, axis=0)
-        result: Floats = (cosines - self.ratio * reach).max(axis=1).astype(np.float32)
+        result: Floats = (cosines - self.ratio * reach).max(axis=-1).astype(np.float32)
+        return result
+
+    def known(self, cosines: Floats, texts: Floats) -> Floats:
+        """How likely (...) it is that some label fits, for cosines (..., K) with texts (K, D)."""
+        result: Floats = 1 / (1 + np.exp(-(self.slope * self.excess(cosines, texts) + self.bias)))
         return result
 
     def scores(self, cosines: Floats, texts: Floats, none: bool, shares: Floats | None = None) -> Floats:
@@ -59,7 +64,7 @@ class Calibration:
         shares = softmax(cosines / self.temperature) if shares is None else shares
         if not none:
             return shares
-        known = 1 / (1 + np.exp(-(self.slope * self.excess(cosines, texts) + self.bias)))[:, None]
+        known = self.known(cosines, texts)[:, None]
         result: Floats = np.concatenate([shares * known, 1 - known], axis=1).astype(np.float32)
         return result
 

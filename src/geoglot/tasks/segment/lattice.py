@@ -1,0 +1,197 @@
+"""Cells over a scene, and the windows in which a model looks at them.
+
+A model makes one vector of every cell of some pixels a side. All windows begin on whole cells, so the cells of windows that
+overlap are the same places: scores are blended there and not pixel by pixel, which takes two orders of magnitude less memory
+and time. The lattice of cells is anchored to the coordinates of the map and not to the scene's corner, and so are the
+windows: what is cut out of a scene, or lies in the next one, has its cells at the same places.
+
+A pixel "seen" is one of the picture that the model is shown: `ratio` pixels of the scene.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoglot.archive.tiling import CHUNK_BYTES, Chunk, Tiling
+from geoglot.core.errors import InputError, RasterError
+from geoglot.geo.grid import Grid, Window
+
+MAX_CELLS = 2**28  # of one scene
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Cells of `cell` seen pixels over a scene of `shape` pixels; the first begins `pad` seen pixels before the scene.
+
+    `anchor` are the first row and column of cells from which windows count.
+    """
+
+    shape: tuple[int, int]
+    ratio: float
+    cell: int
+    pad: tuple[int, int] = (0, 0)
+    anchor: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        if math.prod(self.cells) > MAX_CELLS:
+            raise RasterError(
+                f"{self.shape[0]} x {self.shape[1]} pixels would be {math.prod(self.cells):,} cells, more than the {MAX_CELLS:,} "
+                "that one scene may have: the header is damaged, or a coarser look is needed (--gsd)."
+            )
+
+    @property
+    def seen(self) -> tuple[int, int]:
+        """Height and width of the whole scene in seen pixels."""
+        return max(1, round(self.shape[0] / self.ratio)), max(1, round(self.shape[1] / self.ratio))
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Rows and columns of cells."""
+        (height, width), (down, right) = self.seen, self.pad
+        return -(-(height + down) // self.cell), -(-(width + right) // self.cell)
+
+    def position(self, axis: int, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where positions in the scene (0 is the edge of its first pixel) lie among the centres of cells."""
+        scale = self.seen[axis] / self.shape[axis]
+        made: NDArray[np.float64] = (pixels * scale + self.pad[axis]) / self.cell - 0.5
+        return made
+
+    def known(self, axis: int, last: int) -> int:
+        """How many pixels of the scene lie at or before the centre of a cell."""
+        scale = self.shape[axis] / self.seen[axis]
+        edge = ((last + 0.5) * self.cell - self.pad[axis]) * scale
+        return min(max(math.floor(edge + 0.5), 0), self.shape[axis])
+
+
+def lattice(shape: tuple[int, int], grid: Grid | None, ratio: float, cell: int, step: int) -> Lattice:
+    """The lattice of a scene, anchored to the map where the scene has a grid along its axes.
+
+    `step` are the cells from one window to the next, which are anchored alike.
+    """
+    if grid is None or grid.rotated:
+        return Lattice(shape, ratio, cell)
+    pads, anchors = [], []
+    for origin, pixel in ((grid.transform.f, grid.transform.e), (grid.transform.c, grid.transform.a)):
+        first = round(origin / (pixel * ratio))  # seen pixels from the origin of the map to the scene
+        pads.append(first % cell)
+        anchors.append(-(first // cell) % step)
+    return Lattice(shape, ratio, cell, (pads[0], pads[1]), (anchors[0], anchors[1]))
+
+
+@dataclass(frozen=True)
+class Windows(Tiling):
+    """Windows of `count` cells a side over a lattice, `step` cells apart, as a way to cut a scene into what the model sees.
+
+    Windows that would reach beyond the lattice are moved inwards by whole cells. Rows of windows that end at or before the
+    row `first` of cells are left out.
+    """
+
+    lattice: Lattice
+    count: int
+    step: int
+    first: int = 0
+
+    @property
+    def scale(self) -> float:
+        """Seen pixels for one pixel of the scene."""
+        return 1 / self.lattice.ratio
+
+    def starts(self, axis: int) -> list[int]:
+        """First cells of windows along one axis."""
+        last = self.lattice.cells[axis] - self.count
+        if last <= 0:
+            return [0]
+        anchor = self.lattice.anchor[axis]
+        inner = range(anchor - (-(-anchor // self.step)) * self.step, last + self.step, self.step)
+        return sorted({min(max(at, 0), last) for at in inner})
+
+    def rows(self) -> list[int]:
+        """First rows of cells of the windows that are wanted."""
+        return [row for row in self.starts(0) if row + self.count > self.first]
+
+    def __len__(self) -> int:
+        return len(self.rows()) * len(self.starts(1))
+
+    def __iter__(self) -> Iterator[Window]:
+        for row in self.rows():
+            for col in self.starts(1):
+                yield row, col, self.count, self.count
+
+    def chunks(self, block: tuple[int, int] = (1, 1), pixel_bytes: int = 3) -> Iterator[Chunk]:
+        """Reads from top to bottom, because what is above a row of windows is written before the next one comes.
+
+        The windows of a chunk are in cells of the lattice, their places in seen pixels of what was read.
+        """
+        rows, cols = self.rows(), self.starts(1)
+        budget = CHUNK_BYTES // 12
+        whole = min(self.lattice.cells[1], cols[-1] + self.count) * self.lattice.cell
+        for band in _groups(rows, self.count, max(self.count, budget // whole // self.lattice.cell)):
+            height = (band[-1] + self.count - band[0]) * self.lattice.cell
+            for part in _groups(cols, self.count, max(self.count, budget // height // self.lattice.cell)):
+                yield self._chunk_of(band, part)
+
+    def _chunk_of(self, rows: list[int], cols: list[int]) -> Chunk:
+        cell, side = self.lattice.cell, self.count * self.lattice.cell
+        spans = []
+        for axis, starts in enumerate((rows, cols)):
+            pad, length, own = self.lattice.pad[axis], self.lattice.seen[axis], self.lattice.shape[axis]
+            first = max(starts[0] * cell - pad, 0)
+            last = min(starts[-1] * cell - pad + side, length)
+            begin, end = math.floor(first * own / length + 0.5), math.floor(last * own / length + 0.5)
+            begin = min(begin, own - 1)
+            spans.append((begin, max(end, begin + 1) - begin, last - first, [at * cell - pad - first for at in starts]))
+        (top, height, h, downs), (left, width, w, rights) = spans
+        tiles = tuple((row, col, self.count, self.count) for row in rows for col in cols)
+        places = tuple((down, right, side, side) for down in downs for right in rights)
+        return Chunk((top, left, height, width), (h, w), tiles, places)
+
+
+def _groups(starts: list[int], count: int, most: int) -> Iterator[list[int]]:
+    """Neighbouring starts whose windows together span at most so many cells."""
+    group: list[int] = []
+    for at in starts:
+        if group and at + count - group[0] > most:
+            yield group
+            group = []
+        group.append(at)
+    if group:
+        yield group
+
+
+def windows(found: Lattice, count: int, step: int, first: int = 0) -> Windows:
+    """The windows of a lattice; a scene with fewer cells than a window is one window, padded."""
+    size = count * found.cell
+    return Windows(found.shape, max(1, round(size * found.ratio)), size, 1 - step / count, found, count, step, first)
+
+
+def taper(count: int, step: int) -> NDArray[np.float32]:
+    """How much each cell (count, count) of a window counts: all in its middle, less over what it shares with its neighbours.
+
+    Along each side the weights of two neighbours sum to one: a raised cosine over the cells that they share.
+    """
+    shared = count - step
+    ramp = np.ones(count)
+    if shared > 0:
+        rise = np.sin(np.pi / 2 * (np.arange(min(shared, count)) + 0.5) / shared) ** 2
+        ramp[: len(rise)] = np.minimum(ramp[: len(rise)], rise)
+        ramp[-len(rise) :] = np.minimum(ramp[-len(rise) :], rise[::-1])
+    made: NDArray[np.float32] = np.outer(ramp, ramp).astype(np.float32)
+    return made
+
+
+def sizes(cell: int, size: int, tile: int | None, overlap: float) -> tuple[int, int]:
+    """Cells of a window and from one window to the next, for a window of `tile` seen pixels (by default the model's `size`).
+
+    Raises `InputError` for a window that is no whole number of cells or absurdly large.
+    """
+    side = size // cell * cell if tile is None else tile
+    if side < cell or side % cell or side > 4096:
+        nearest = min(max(round(side / cell), 1) * cell, 4096 // cell * cell)
+        raise InputError(f"A window is a multiple of {cell} pixels, the side of the model's cells, up to 4096: try --tile {nearest}.")
+    count = side // cell
+    return count, max(1, count - round(overlap * count))

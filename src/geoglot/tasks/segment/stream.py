@@ -1,0 +1,171 @@
+"""Scenes through the model to maps of classes: memory holds a strip of cells and a few rows of pixels of each open scene."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geoglot.archive.embed import Seen, embed
+from geoglot.archive.encoder import DualEncoder
+from geoglot.archive.indexing import nothing
+from geoglot.archive.sources import Source
+from geoglot.archive.tiling import Options, averaged
+from geoglot.core.errors import RasterError
+from geoglot.core.progress import track
+from geoglot.geo.scene import Scene
+from geoglot.tasks.segment import classmap, lattice
+from geoglot.tasks.segment.blend import NODATA, Blend, Painter
+from geoglot.tasks.segment.classmap import ClassMap, Place
+from geoglot.tasks.segment.scoring import Look, Rule
+from geoglot.tasks.segment.work import Work, folder_of
+
+OVERLAP = 0.25
+Outputs = tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """How scenes are looked at and what is kept of them; `request` are all words that fix the answer, beside the scene."""
+
+    look: Look
+    rule: Rule
+    names: tuple[str, ...]
+    options: Options
+    request: dict[str, Any]
+    channels: int
+    least: float = 0.0
+    figures: dict[str, Any] | None = None
+    batch: int = 32
+    workers: int | None = None
+    progress: bool = True
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Cells of a window and from one to the next."""
+        overlap = OVERLAP if self.options.overlap is None else self.options.overlap
+        return lattice.sizes(self.look.cell, self.look.model.spec.size, self.options.tile, overlap)
+
+    def lattice(self, scene: Scene) -> lattice.Lattice:
+        """The cells over a scene."""
+        ratio = averaged(scene.gsd, self.look.model.spec.size, self.options.gsd)
+        return lattice.lattice(scene.shape, scene.grid, ratio, self.look.cell, self.window[1])
+
+    @property
+    def together(self) -> int:
+        """Windows of one batch: as many pixels as `batch` pictures of the model's size."""
+        side = self.window[0] * self.look.cell
+        return max(1, round(self.batch * (self.look.model.spec.size / side) ** 2))
+
+    def digest(self, fingerprint: str) -> str:
+        """What names the answer for one state of a scene."""
+        told = {**self.request, "scene": fingerprint, "window": self.window}
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+
+class Canvas:
+    """One scene on its way: windows come in, pixels go to its work folder, in the end they become the outputs.
+
+    Without outputs the map lies in a temporary folder that lives as long as the map.
+    """
+
+    def __init__(self, scene: Scene, how: Run, outputs: Outputs) -> None:
+        self.scene, self._how, self._outputs = scene, how, outputs
+        self.lattice = how.lattice(scene)
+        self._held = None if outputs else tempfile.TemporaryDirectory(prefix="geoglot-segment-")
+        self.request = how.digest(scene.fingerprint)
+        folder = Path(self._held.name) / "part" if self._held is not None else folder_of(outputs[0])
+        self.work = Work(folder, scene.shape, self.request)
+        first, (count, step) = self.work.cells, how.window
+        self.windows = lattice.windows(self.lattice, count, step, first)
+        self._blend = Blend(self.lattice, count, step, how.channels, first)
+        self._painter = Painter(self.lattice, how.rule, self.work.rows)
+
+    def take(self, seen: Seen) -> None:
+        """Take in windows, in their order."""
+        for window, values in zip(seen.windows, seen.vectors, strict=True):
+            self._paint(self._blend.add(window, values))
+
+    def _paint(self, parts: Iterator[tuple[int, Any]]) -> None:
+        for first, means in parts:
+            for top, classes, scores in self._painter.paint(first, means):
+                classes[~self.scene.observed((top, 0, len(classes), self.scene.shape[1]))] = NODATA
+                self.work.write(top, classes, scores)
+            self.work.mark(self._painter.done, first + len(means) - 1)
+
+    def finish(self) -> ClassMap:
+        """Write the outputs; the work folder goes when they are there."""
+        self._paint(self._blend.until(self.lattice.cells[0]))
+        folder = Path(self._held.name) if self._held is not None else self.work.folder
+        raster = next((path for path in self._outputs if classmap.check_output(path) == "raster"), folder / "classes.tif")
+        made = ClassMap(
+            of=Place.of(self.scene),
+            names=self._how.names,
+            model=self._how.look.model.spec.name,
+            classes=classmap.counted(self.work.read, self.scene.shape, self.scene.grid, self._how.names),
+            path=raster,
+            figures=self._how.figures,
+            held=self._held,
+        )
+        classmap.write_raster(raster, lambda a, b: self.work.read("classes", a, b), made, {"GEOGLOT_REQUEST": self.request})
+        if self._held is not None or any(classmap.check_output(path) == "polygons" for path in self._outputs):
+            made.scores = folder / "scores.tif"
+            classmap.write_scores(made.scores, lambda a, b: self.work.read("scores", a, b), self.scene.shape)
+        for path in self._outputs:
+            if path != raster:
+                made.write(path, self._how.least)
+        self.work.remove()
+        if self._held is None:
+            made.scores = None  # went with the work folder
+        return made
+
+    def drop(self) -> None:
+        """Give the scene up: nothing of it stays."""
+        self.work.remove()
+
+
+def run(sources: Sequence[Source], how: Run, outputs: Callable[[Source], Outputs]) -> tuple[list[ClassMap], list[tuple[str, str]]]:
+    """Maps of all scenes in the order of the sources, and the sources that were skipped with the reason."""
+    canvases: dict[str, Canvas] = {}
+    done: dict[str, ClassMap] = {}
+    skipped: list[tuple[str, str]] = []
+    encoder = DualEncoder(how.look.model, how.look)
+    side = how.window[0] * how.look.cell
+
+    def plan(scene: Scene) -> lattice.Windows:
+        canvases[scene.id] = Canvas(scene, how, outputs(by_id[scene.id]))
+        return canvases[scene.id].windows
+
+    by_id = {source.id: source for source in sources}
+    with track(None, "segment", "windows", quiet=not how.progress) as shown, _closing(canvases):
+        items = embed(sources, encoder, plan, shown, how.together, how.workers, side)
+        with closing(items):
+            for item in items:
+                if isinstance(item, Seen):
+                    canvases[item.job.scene.id].take(item)
+                    continue
+                canvas = canvases.pop(item.source, None)
+                if item.error is not None or canvas is None:
+                    skipped.append((item.source, item.error or "it cannot be read"))
+                    if canvas is not None:
+                        canvas.drop()
+                else:
+                    done[item.source] = canvas.finish()
+    if skipped and not done:
+        raise RasterError(nothing(skipped))
+    return [done[source.id] for source in sources if source.id in done], skipped
+
+
+@contextmanager
+def _closing(canvases: dict[str, Canvas]) -> Iterator[None]:
+    """Let go of the work folders of scenes that were begun; an interrupted run goes on from them."""
+    try:
+        yield
+    finally:
+        for canvas in canvases.values():
+            canvas.work.close()
