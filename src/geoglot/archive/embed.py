@@ -21,7 +21,7 @@ from geoglot.geo.scene import Scene
 
 @dataclass(frozen=True)
 class Seen:
-    """Tiles of one scene out of one batch: windows, valid fractions (N,), and what the encoder gives of each, unit vectors (N, D)."""
+    """Tiles of one scene out of one batch: windows, valid fractions (N,), and what the encoder gives of each: vectors (N, D)."""
 
     job: Job
     windows: tuple[Window, ...]

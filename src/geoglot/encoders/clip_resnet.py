@@ -79,12 +79,11 @@ class AttentionPool(nn.Module):
         pooled = F.scaled_dot_product_attention(query, keys, values).transpose(1, 2).flatten(2)
         return self.c_proj(pooled)[:, 0], self.c_proj(value[:, 1:])
 
-
     def _positions(self, hw: tuple[int, int]) -> Tensor:
         """Positions (h * w + 1, C), interpolated for a map of another size than the tower's own."""
         if hw == (self.side, self.side):
             return self.positional_embedding
-        own = self.positional_embedding[1:].T.unflatten(1, (self.side, self.side))[None]
+        own = self.positional_embedding[1:].T.reshape(1, -1, self.side, self.side)
         cells = F.interpolate(own.float(), hw, mode="bicubic", align_corners=False)[0].flatten(1).T
         return torch.cat([self.positional_embedding[:1], cells.to(own.dtype)])
 
@@ -115,4 +114,5 @@ class ClipResNet(nn.Module):
         for number in range(1, 5):
             x = self.get_submodule(f"layer{number}")(x)
         hw = (x.shape[2], x.shape[3])
-        return Features(*self.attnpool(x.flatten(2).transpose(1, 2), hw), hw)
+        pooled, tokens = self.attnpool(x.flatten(2).transpose(1, 2), hw)
+        return Features(pooled, tokens, hw)

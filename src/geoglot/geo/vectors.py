@@ -158,7 +158,9 @@ def _write_geopackage(path: Path, rows: Sequence[Mapping[str, Any]], layer: str)
     shapes = [row.get("geometry") for row in rows]
     names = list(dict.fromkeys(key for row in rows for key in row if key != "geometry"))
     columns = [_field([row.get(name) for row in rows]) for name in names]
-    wkb = np.array([None if s is None or s.is_empty else shapely.to_wkb(shapely.orient_polygons(s)) for s in shapes], dtype=object)
+    wkb = np.array(
+        [None if s is None or s.is_empty else shapely.to_wkb(shapely.orient_polygons(s)) for s in shapes], dtype=object
+    )
     kinds = {shape.geom_type.removeprefix("Multi") for shape in shapes if shape is not None}
     multi = any(shape is not None and shape.geom_type.startswith("Multi") for shape in shapes)
     kind = f"Multi{kinds.pop()}" if len(kinds) == 1 and multi else kinds.pop() if len(kinds) == 1 else "Unknown"

@@ -1,4 +1,4 @@
-"""Cells of vision transformers: what the last block is replaced with, so that a patch tells what is there and not what is elsewhere.
+"""Cells of vision transformers: what the last block is replaced with, so that a patch tells what is there and nowhere else.
 
 A transformer that was trained to pool puts into its last tokens what is useful for the whole picture. Of its last block
 only the attention is kept here, without residual and feed-forward part, and the output goes on through the last norm and the
@@ -55,4 +55,5 @@ def cells(layer: Any, tokens: Tensor, variant: Variant) -> Tensor:
 
 def _heads(tokens: Tensor, count: int) -> Tensor:
     """(B, N, C) to (B, heads, N, C / heads)."""
-    return tokens.unflatten(-1, (count, -1)).transpose(1, 2)
+    batch, length, _ = tokens.shape
+    return tokens.reshape(batch, length, count, -1).transpose(1, 2)

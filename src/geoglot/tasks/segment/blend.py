@@ -100,7 +100,7 @@ class Painter:
             weight = values[..., -1]
             seen = weight > 0
             if not (weight == 1).all():
-                values = values / np.where(seen, weight, 1)[..., None]
+                values /= np.where(seen, weight, np.float32(1))[..., None]
             found, score = self._decide(values[..., :-1])
             classes[:, at] = np.where(seen, found, NODATA).T
             scores[:, at] = np.where(seen, score, 0).T
@@ -111,7 +111,7 @@ def _between(
     lattice: Lattice, axis: int, pixels: NDArray[np.int64], first: int, last: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
     """The cells before and after the centres of pixels, and how near they are to the second."""
-    place = np.clip(lattice.position(axis, pixels + 0.5), first, last)
+    place = np.clip(lattice.position(axis, pixels.astype(np.float64) + 0.5), first, last)
     low = np.floor(place).astype(np.intp)
     return low, np.minimum(low + 1, last), (place - low).astype(np.float32)
 

@@ -241,10 +241,10 @@ def counted(
         if grid is not None:
             middles = (lefts + np.minimum(lefts + _STRIP, width)) / 2
             each = pixel_areas(grid, np.array([(top + bottom) / 2]), middles)[0]
-        for square, left in zip(each, lefts, strict=True):
+        for one, left in zip(each, lefts, strict=True):
             found = np.bincount(part[:, left : left + _STRIP].ravel(), minlength=256)
             pixels += found
-            ground += np.where(found > 0, found * square, 0)
+            ground += np.where(found > 0, found * one, 0)
         score += np.bincount(part.ravel(), weights=read("scores", top, bottom).ravel(), minlength=256)
     observed = max(int(pixels.sum() - pixels[NODATA]), 1)
     made = []

@@ -192,6 +192,8 @@ def sizes(cell: int, size: int, tile: int | None, overlap: float) -> tuple[int, 
     side = size // cell * cell if tile is None else tile
     if side < cell or side % cell or side > 4096:
         nearest = min(max(round(side / cell), 1) * cell, 4096 // cell * cell)
-        raise InputError(f"A window is a multiple of {cell} pixels, the side of the model's cells, up to 4096: try --tile {nearest}.")
+        raise InputError(
+            f"A window is a multiple of {cell} pixels, the side of the model's cells, up to 4096: try --tile {nearest}."
+        )
     count = side // cell
     return count, max(1, count - round(overlap * count))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,10 @@ def outlines(
         wanted = rasterio.band(file, 1)
         held = None if scores is None else rasterio.open(scores)
         try:
-            for found, value in shapes(wanted, connectivity=4, transform=rasterio.Affine.identity()):
+            for found, value in shapes(wanted, connectivity=4):  # in coordinates of the map: GDAL applies the file's transform
                 if value in (0, NODATA):
                     continue
-                pixels = shape_of(found)
+                pixels = shapely.transform(shape_of(found), partial(_pixels, back=~file.transform))
                 row = _row(pixels, scene, grid, names[int(value) - 1])
                 if (pixels.area if row["area"] is None else row["area"]) < least:
                     continue
@@ -51,6 +52,14 @@ def outlines(
         finally:
             if held is not None:
                 held.close()
+
+
+def _pixels(points: NDArray[np.float64], back: rasterio.Affine) -> NDArray[np.float64]:
+    """Columns and rows of corners of pixels."""
+    x, y = points.T
+    cols, rows = back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f
+    made: NDArray[np.float64] = np.rint(np.column_stack([cols, rows]))
+    return made
 
 
 def _row(pixels: BaseGeometry, scene: str, grid: Grid | None, label: str) -> dict[str, Any]:

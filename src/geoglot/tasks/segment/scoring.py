@@ -62,7 +62,7 @@ class Look:
         numbers = cells if self.numbers is None else self.numbers(cells)
         if self.bias and self.numbers is not None:
             numbers = numbers - self.bias * self.numbers(found.pooled)[:, None, None]
-        share = F.adaptive_avg_pool2d(batch.valid[:, None].float(), numbers.shape[1:3])
+        share = F.adaptive_avg_pool2d(batch.valid[:, None].float(), (numbers.shape[1], numbers.shape[2]))
         return torch.cat([numbers.float(), share.movedim(1, -1).to(numbers.device)], dim=-1)
 
 

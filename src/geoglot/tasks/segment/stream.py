@@ -60,7 +60,7 @@ class Run:
     def together(self) -> int:
         """Windows of one batch: as many pixels as `batch` pictures of the model's size."""
         side = self.window[0] * self.look.cell
-        return max(1, round(self.batch * (self.look.model.spec.size / side) ** 2))
+        return max(1, round(self.batch * float(self.look.model.spec.size / side) ** 2))
 
     def digest(self, fingerprint: str) -> str:
         """What names the answer for one state of a scene."""
@@ -129,7 +129,9 @@ class Canvas:
         self.work.remove()
 
 
-def run(sources: Sequence[Source], how: Run, outputs: Callable[[Source], Outputs]) -> tuple[list[ClassMap], list[tuple[str, str]]]:
+def run(
+    sources: Sequence[Source], how: Run, outputs: Callable[[Source], Outputs]
+) -> tuple[list[ClassMap], list[tuple[str, str]]]:
     """Maps of all scenes in the order of the sources, and the sources that were skipped with the reason."""
     canvases: dict[str, Canvas] = {}
     done: dict[str, ClassMap] = {}

@@ -194,7 +194,9 @@ class Request:
             "least": asked.least,
             **told,
         }
-        how = stream.Run(look, rule, names, options, request, channels, asked.least, None, asked.batch, asked.workers, asked.progress)
+        how = stream.Run(
+            look, rule, names, options, request, channels, asked.least, None, asked.batch, asked.workers, asked.progress
+        )
         _ = how.window  # a window that is no multiple of the cells is told here
         return how
 

@@ -63,7 +63,7 @@ class Work:
     def write(self, top: int, classes: Bytes, scores: NDArray[np.float32]) -> None:
         """Put rows of pixels in their place."""
         for name, rows in (("classes", classes), ("scores", np.rint(scores * SCORE_STEPS).astype(np.uint8))):
-            left = memoryview(np.ascontiguousarray(rows)).cast("B")
+            left = memoryview(np.ascontiguousarray(rows).tobytes())
             with full_disk(self.folder):
                 self._planes[name].seek(top * self.shape[1])
                 while left:
@@ -101,7 +101,9 @@ def full_disk(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise ResourceError(f"The disk is full: {folder} cannot hold what is done. Free space and run the same again.") from None
+            raise ResourceError(
+                f"The disk is full: {folder} cannot hold what is done. Free space and run the same again."
+            ) from None
         raise
 
 
