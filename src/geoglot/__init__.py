@@ -9,10 +9,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from geoglot.api import Archive, Labels, Plan, classify, index, load, plan, retrieve
+    from geoglot.api import (
+        Archive,
+        ClassMap,
+        ClassMaps,
+        Labels,
+        Plan,
+        classify,
+        index,
+        load,
+        plan,
+        retrieve,
+        segment,
+        segment_all,
+    )
 
 __version__ = "0.1.0"
-__all__ = ["Archive", "Labels", "Plan", "classify", "index", "load", "plan", "retrieve"]
+__all__ = [
+    "Archive",
+    "ClassMap",
+    "ClassMaps",
+    "Labels",
+    "Plan",
+    "classify",
+    "index",
+    "load",
+    "plan",
+    "retrieve",
+    "segment",
+    "segment_all",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,8 +11,22 @@ from geoglot.archive.sources import Sources
 from geoglot.core.protocols import Dual
 from geoglot.tasks.classify import Labels, classify
 from geoglot.tasks.retrieve import retrieve
+from geoglot.tasks.segment import ClassMap, ClassMaps, segment, segment_all
 
-__all__ = ["Archive", "Labels", "Plan", "classify", "index", "load", "plan", "retrieve"]
+__all__ = [
+    "Archive",
+    "ClassMap",
+    "ClassMaps",
+    "Labels",
+    "Plan",
+    "classify",
+    "index",
+    "load",
+    "plan",
+    "retrieve",
+    "segment",
+    "segment_all",
+]
 
 
 def load(name: str | Path, device: str = "auto", dtype: str = "auto", activation: str | None = None) -> Dual:

@@ -142,7 +142,11 @@ def measure(name: str, root: Path, cache: Path, device: str = "auto") -> Calibra
 
 def fit_only(start: Calibration, data: dict[str, Labelled], ratio: float) -> Calibration:
     """The same with one given ratio; 0 is one threshold on the cosine for all labels."""
-    pairs = [(replace(start, ratio=ratio).excess(c, t), truth >= 0) for part in data.values() for c, t, truth in part.draws()]
+    pairs = [
+        (replace(start, ratio=ratio).excess(c, start.reach(t)), truth >= 0)
+        for part in data.values()
+        for c, t, truth in part.draws()
+    ]
     x, y = np.concatenate([excess for excess, _ in pairs]), np.concatenate([known for _, known in pairs])
     head = fit_linear(x[:, None], y.astype(np.int64), 2, 1e-6)
     slope, bias = (float(value[1] - value[0]) for value in (head.weight[:, 0], head.bias))

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from shapely.geometry.base import BaseGeometry
 
 from geoglot.core.errors import InputError, NotFoundError
-from geoglot.geo.footprint import bounds, split
+from geoglot.geo.footprint import bounds, split, transformer
 from geoglot.geo.identify import utc
 from geoglot.geo.write import atomic
 
@@ -214,11 +215,14 @@ def _read_json(path: str | Path) -> Any:
 
 
 def read_features(path: str | Path) -> list[tuple[BaseGeometry, dict[str, Any]]]:
-    """Geometries and properties of a GeoJSON file; features without a geometry are left out.
+    """Geometries and properties of a file of places, in longitude and latitude; features without a geometry are left out.
 
-    Raises `NotFoundError`, and `InputError` for what is no feature collection, a broken geometry, or another coordinate
-    reference system than the longitude and latitude of RFC 7946 where the file names one.
+    GeoJSON, or what else GDAL reads (GeoPackage, FlatGeobuf, shapefiles), from whatever reference system; a layer that names none
+    stays as it is (pixels of an image without georeference). Raises `NotFoundError`, and `InputError` for what cannot be read, a
+    broken geometry, and GeoJSON that names another system than the longitude and latitude of RFC 7946.
     """
+    if Path(path).suffix.lower() not in (".geojson", ".json", ""):
+        return _read_layer(path)
     made = _read_json(path)
     if isinstance(made, dict) and made.get("type") == "Feature":
         made = {"type": "FeatureCollection", "features": [made]}
@@ -237,6 +241,33 @@ def read_features(path: str | Path) -> list[tuple[BaseGeometry, dict[str, Any]]]
             raise InputError(f"Feature {number} of {path} is damaged: {error}") from None
         if not shape.is_empty:
             found.append((shape, dict(feature.get("properties") or {})))
+    return found
+
+
+def _read_layer(path: str | Path) -> list[tuple[BaseGeometry, dict[str, Any]]]:
+    """The features of the first layer of a file that GDAL reads."""
+    import pyogrio
+
+    if not Path(path).exists():
+        raise NotFoundError(f"There is no file {path}.")
+    try:
+        meta, _, wkb, columns = pyogrio.raw.read(path)
+        shapes = shapely.make_valid(shapely.from_wkb(wkb))
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, shapely.errors.ShapelyError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as a table of places ({error}): save it as GeoPackage or GeoJSON.") from None
+    if meta["crs"]:
+        forth = transformer(CRS.from_user_input(meta["crs"]).to_wkt())
+        shapes = shapely.transform(shapes, lambda points: np.column_stack(forth.transform(points[:, 0], points[:, 1])))
+    rows = zip(*columns, strict=True) if columns else iter([()] * len(shapes))
+    found = []
+    for number, (shape, row) in enumerate(zip(shapes, rows, strict=True), 1):
+        if shape is None or shape.is_empty:
+            continue
+        if not np.isfinite(shapely.get_coordinates(shape)).all():
+            raise InputError(
+                f"Feature {number} of {path} has no place on the Earth in {meta['crs']}: check its reference system."
+            )
+        found.append((shape, {str(name): plain(value) for name, value in zip(meta["fields"], row, strict=True)}))
     return found
 
 

@@ -12,11 +12,12 @@ projection.
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from geoglot.core.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Variant = Literal["segearth", "maskclip", "tokens"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)

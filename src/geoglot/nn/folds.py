@@ -87,13 +87,25 @@ class Checked:
     folds: int
 
 
-def check(fits: Mapping[str, Fit], x: Floats, y: Ints, groups: Ints, classes: int, count: int) -> Checked:
-    """Nested cross-validation: the setting is chosen anew within each training part, so that the choice does not flatter."""
+def check(
+    fits: Mapping[str, Fit],
+    x: Floats,
+    y: Ints,
+    groups: Ints,
+    classes: int,
+    count: int,
+    apart: Callable[[NDArray[np.bool_]], NDArray[np.bool_]] = np.logical_not,
+) -> Checked:
+    """Nested cross-validation: the setting is chosen anew within each training part, so that the choice does not flatter.
+
+    `apart` tells which samples (N,) may be fitted on while some are held out: all others, if it is not given.
+    """
     fold = split(y, groups, count)
     answers = np.full(len(y), -1, dtype=np.int64)
     for k in range(count):
-        train, held = fold != k, fold == k
-        if not held.any():
+        held = fold == k
+        train = apart(held)
+        if not held.any() or not train.any():
             continue
         name = choose(fits, x[train], y[train], groups[train], classes, min(count, 3))
         answers[held] = fits[name](x[train], y[train]).logits(x[held]).argmax(axis=1)

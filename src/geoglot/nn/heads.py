@@ -159,13 +159,18 @@ def feedback(good: Floats, bad: Floats, query: Floats | None = None, strength: f
 
 @dataclass(frozen=True)
 class HeadCard:
-    """What a saved head is for: its classes, the model whose features it was fitted on, how scenes were cut, its figures."""
+    """What a saved head is for: its classes, the model whose features it was fitted on, how scenes were cut, its figures.
+
+    `of` says whether the features were of whole tiles or of their cells.
+    """
 
     names: tuple[str, ...]
     model: str
     hash: str
     options: dict[str, float | None] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
+    of: str = "images"  # or "cells"
+    look: dict[str, Any] = field(default_factory=dict)  # how the cells were made
 
 
 _KINDS: dict[str, Callable[..., Head]] = {LinearHead.kind: LinearHead, AdapterHead.kind: AdapterHead}
@@ -183,8 +188,8 @@ def save(path: str | Path, head: Head, card: HeadCard) -> Path:
     return Path(path)
 
 
-def load(path: str | Path, spec: ModelSpec) -> tuple[Head, HeadCard]:
-    """Read a head for use with the features of a model.
+def load(path: str | Path, spec: ModelSpec, of: str = "images") -> tuple[Head, HeadCard]:
+    """Read a head for use with the features of a model, of images or of cells.
 
     Raises `NotFoundError`, `ModelError` for a file that is none, and `ModelMismatchError` for one of another model.
     """
@@ -203,6 +208,9 @@ def load(path: str | Path, spec: ModelSpec) -> tuple[Head, HeadCard]:
         head = _KINDS[header["kind"]](**arrays)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path} is not a readable head ({error}): fit it again with --few-shot.") from None
+    if card.of != of:
+        verb = "segment" if card.of == "cells" else "classify"
+        raise ModelMismatchError(f"{path} was fitted on {card.of}, not on {of}: use it with geoglot {verb}.")
     if card.hash != spec.hash:
         raise ModelMismatchError(
             f"{path} was fitted on features of {card.model} (hash {card.hash[:12]}), and this is {spec.name} "

@@ -47,7 +47,7 @@ class Mark:
 
 
 def read_marks(path: str | Path, key: str = "label") -> list[Mark]:
-    """The marks of a GeoJSON file with the label in a property.
+    """The marks of a file (GeoJSON, GeoPackage) with the label in a property.
 
     Raises `NotFoundError` and `InputError`: unreadable, no feature, no such property, empty labels, one class only, or one
     place marked with two labels. A repeated mark counts once.
@@ -117,7 +117,7 @@ def examples(marks: Sequence[Mark], sources: Sequence[Source], how: Run, progres
     outside = tuple(mark.number for mark in marks if mark.number not in held)
     left = sorted({mark.label for mark in marks if mark.number in held})
     if len(left) < 2:
-        raise InputError(_why(marks, sources, skipped, left))
+        raise InputError(why(marks, sources, skipped, left))
     total = sum(len(plan.places) for plan in plans)
     if total > MOST:
         raise InputError(f"The polygons mean {total:,} tiles, more than {MOST:,}: draw smaller ones.")
@@ -151,7 +151,7 @@ def _plans(marks: Sequence[Mark], sources: Sequence[Source], how: Run, skipped: 
         except GeoglotError as error:
             skipped.append((source.id, str(error)))
             continue
-        mine = [mark for mark in marks if _about(mark, scene)]
+        mine = [mark for mark in marks if about(mark, scene)]
         if scene.grid is None and len(sources) > 1:  # pixels of which one?
             mine = [mark for mark in mine if mark.scene is not None]
         places = [_Place(mark, window) for mark in mine for window in windows(mark.shape, scene, tiling)]
@@ -168,11 +168,13 @@ def _plans(marks: Sequence[Mark], sources: Sequence[Source], how: Run, skipped: 
     return plans
 
 
-def _about(mark: Mark, scene: Scene) -> bool:
+def about(mark: Mark, scene: Scene) -> bool:
+    """Whether a mark may mean a scene."""
     return mark.scene is None or scene.id == mark.scene or Path(scene.id).name == os.path.basename(mark.scene)  # noqa: PTH119
 
 
-def _why(marks: Sequence[Mark], sources: Sequence[Source], skipped: list[tuple[str, str]], left: list[str]) -> str:
+def why(marks: Sequence[Mark], sources: Sequence[Source], skipped: list[tuple[str, str]], left: list[str]) -> str:
+    """Why marks cannot be used, in words."""
     if skipped and len(skipped) == len(sources):
         return f"None of the scenes could be read. {skipped[0][0]}: {skipped[0][1]}"
     if left:
@@ -187,7 +189,7 @@ def _why(marks: Sequence[Mark], sources: Sequence[Source], skipped: list[tuple[s
 
 def windows(shape: BaseGeometry, scene: Scene, tiling: Tiling) -> list[Window]:
     """The windows of a scene that a point or polygon means; none where it lies outside."""
-    place = _pixels(shape, scene)
+    place = onto_pixels(shape, scene)
     height, width = scene.shape
     frame = box(0, 0, width, height)
     if place is None or not place.intersects(frame):
@@ -203,7 +205,7 @@ def windows(shape: BaseGeometry, scene: Scene, tiling: Tiling) -> list[Window]:
     return list(dict.fromkeys(made))
 
 
-def _pixels(shape: BaseGeometry, scene: Scene) -> BaseGeometry | None:
+def onto_pixels(shape: BaseGeometry, scene: Scene) -> BaseGeometry | None:
     """A geometry in column and row of the scene."""
     if scene.grid is None:
         if shape.bounds[3] <= 0 and shape.bounds[1] < 0:

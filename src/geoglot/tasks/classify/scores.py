@@ -44,16 +44,26 @@ class Calibration:
     bias: float = 0.0
     measured: dict[str, Any] = field(default_factory=dict)
 
-    def excess(self, cosines: Floats, texts: Floats) -> Floats:
-        """How far the best label (...) passes its own mark, for cosines (..., K) with texts (K, D)."""
+    def reach(self, texts: Floats, owners: Sequence[int] | None = None) -> Floats:
+        """What cosines with texts (K, D) reach at all: (K,).
+
+        With `owners` (P,), which count up, texts are phrases (P, D), and a label's cosine is the highest of its phrases.
+        """
         assert self.bank is not None
-        reach = np.quantile(self.bank @ texts.T, REACH, axis=0)
+        cosines = self.bank @ texts.T
+        if owners is not None:
+            cosines = np.maximum.reduceat(cosines, np.searchsorted(owners, np.unique(owners)), axis=1)
+        result: Floats = np.quantile(cosines, REACH, axis=0).astype(np.float32)
+        return result
+
+    def excess(self, cosines: Floats, reach: Floats) -> Floats:
+        """How far the best label (...) passes its own mark, for cosines (..., K) and what these reach (K,)."""
         result: Floats = (cosines - self.ratio * reach).max(axis=-1).astype(np.float32)
         return result
 
-    def known(self, cosines: Floats, texts: Floats) -> Floats:
-        """How likely (...) it is that some label fits, for cosines (..., K) with texts (K, D)."""
-        result: Floats = 1 / (1 + np.exp(-(self.slope * self.excess(cosines, texts) + self.bias)))
+    def known(self, cosines: Floats, reach: Floats) -> Floats:
+        """How likely (...) it is that some label fits, for cosines (..., K) and what these reach (K,)."""
+        result: Floats = 1 / (1 + np.exp(-(self.slope * self.excess(cosines, reach) + self.bias)))
         return result
 
     def scores(self, cosines: Floats, texts: Floats, none: bool, shares: Floats | None = None) -> Floats:
@@ -64,7 +74,7 @@ class Calibration:
         shares = softmax(cosines / self.temperature) if shares is None else shares
         if not none:
             return shares
-        known = self.known(cosines, texts)[:, None]
+        known = self.known(cosines, self.reach(texts))[:, None]
         result: Floats = np.concatenate([shares * known, 1 - known], axis=1).astype(np.float32)
         return result
 

@@ -11,8 +11,9 @@ A pixel "seen" is one of the picture that the model is shown: `ratio` pixels of 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,13 +89,30 @@ class Windows(Tiling):
     """Windows of `count` cells a side over a lattice, `step` cells apart, as a way to cut a scene into what the model sees.
 
     Windows that would reach beyond the lattice are moved inwards by whole cells. Rows of windows that end at or before the
-    row `first` of cells are left out.
+    row `first` of cells are left out, and so are those that hold none of `cells`, where these are given.
     """
 
     lattice: Lattice
     count: int
     step: int
     first: int = 0
+    cells: frozenset[tuple[int, int]] | None = None
+
+    def only(self, cells: Collection[tuple[int, int]]) -> Windows:
+        """The windows in which at least one of some cells lies."""
+        return replace(self, cells=frozenset(cells))
+
+    @cached_property
+    def _wanted(self) -> frozenset[tuple[int, int]] | None:
+        """First cells of the windows in which one of `cells` lies."""
+        if self.cells is None:
+            return None
+        found = set()
+        starts = self.starts(0), self.starts(1)
+        for cell in self.cells:
+            rows, cols = ([at for at in some if at <= place < at + self.count] for some, place in zip(starts, cell, strict=True))
+            found |= {(row, col) for row in rows for col in cols}
+        return frozenset(found)
 
     @property
     def scale(self) -> float:
@@ -112,15 +130,17 @@ class Windows(Tiling):
 
     def rows(self) -> list[int]:
         """First rows of cells of the windows that are wanted."""
-        return [row for row in self.starts(0) if row + self.count > self.first]
+        rows = None if self._wanted is None else {row for row, _ in self._wanted}
+        return [row for row in self.starts(0) if row + self.count > self.first and (rows is None or row in rows)]
 
     def __len__(self) -> int:
-        return len(self.rows()) * len(self.starts(1))
+        return len(self.rows()) * len(self.starts(1)) if self._wanted is None else len(self._wanted)
 
     def __iter__(self) -> Iterator[Window]:
         for row in self.rows():
             for col in self.starts(1):
-                yield row, col, self.count, self.count
+                if self._wanted is None or (row, col) in self._wanted:
+                    yield row, col, self.count, self.count
 
     def chunks(self, block: tuple[int, int] = (1, 1), pixel_bytes: int = 3) -> Iterator[Chunk]:
         """Reads from top to bottom, because what is above a row of windows is written before the next one comes.
@@ -132,7 +152,8 @@ class Windows(Tiling):
         whole = min(self.lattice.cells[1], cols[-1] + self.count) * self.lattice.cell
         for band in _groups(rows, self.count, max(self.count, budget // whole // self.lattice.cell)):
             height = (band[-1] + self.count - band[0]) * self.lattice.cell
-            for part in _groups(cols, self.count, max(self.count, budget // height // self.lattice.cell)):
+            some = cols if self._wanted is None else [col for col in cols if any((row, col) in self._wanted for row in band)]
+            for part in _groups(some, self.count, max(self.count, budget // height // self.lattice.cell)):
                 yield self._chunk_of(band, part)
 
     def _chunk_of(self, rows: list[int], cols: list[int]) -> Chunk:
@@ -146,8 +167,13 @@ class Windows(Tiling):
             begin = min(begin, own - 1)
             spans.append((begin, max(end, begin + 1) - begin, last - first, [at * cell - pad - first for at in starts]))
         (top, height, h, downs), (left, width, w, rights) = spans
-        tiles = tuple((row, col, self.count, self.count) for row in rows for col in cols)
-        places = tuple((down, right, side, side) for down in downs for right in rights)
+        pairs = [
+            ((row, col, self.count, self.count), (down, right, side, side))
+            for row, down in zip(rows, downs, strict=True)
+            for col, right in zip(cols, rights, strict=True)
+            if self._wanted is None or (row, col) in self._wanted
+        ]
+        tiles, places = zip(*pairs, strict=True)
         return Chunk((top, left, height, width), (h, w), tiles, places)
 
 

@@ -102,7 +102,7 @@ class Rule:
     background: bool = False
     threshold: float = 0.0
     none: Calibration | None = None
-    texts: Floats | None = field(default=None, repr=False)
+    reach: Floats | None = field(default=None, repr=False)
 
     def __call__(self, values: Floats) -> tuple[Bytes, Floats]:
         """Classes and their scores (...) of numbers (..., K); a pixel that is nothing of these has the score of that."""
@@ -112,8 +112,8 @@ class Rule:
         classes = (best + 1).astype(np.uint8)
         if self.background:
             classes[best == values.shape[-1] - 1] = 0
-        if self.none is not None and self.texts is not None:
-            known = self.none.known(values, self.texts)
+        if self.none is not None and self.reach is not None:
+            known = self.none.known(values, self.reach)
             score = score * known
             nothing = score < 1 - known
             classes[nothing] = 0

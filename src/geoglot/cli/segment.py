@@ -1,0 +1,132 @@
+"""Give every pixel of rasters a class, by words or by polygons of examples.
+
+Classes are words with commas between them; a bar joins words for one class ("water|lake,buildings,trees|forest"); a text file
+(.txt) holds one class a line. With --train the classes are those of polygons with a property "label", and a small head is fitted
+to them. The map goes to -o: .tif for a cloud-optimised GeoTIFF (0 nothing of these, 1 and on the labels in their order, 255
+nothing observed), .gpkg, .geojson or .parquet for polygons with area and score; -o may be given twice. Several scenes go into a
+folder. What each class covers is on standard output. A run that was interrupted goes on when it is started again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from geoglot.core.errors import InputError
+
+if TYPE_CHECKING:
+    from geoglot.tasks.segment import ClassMaps
+
+
+def run(
+    sources: Annotated[list[str], typer.Argument(help="Rasters, folders, globs, addresses.", show_default=False)],
+    labels: Annotated[str | None, typer.Option(metavar="A,B|C,...", help="The classes in words, or a .txt file of them.")] = None,
+    train: Annotated[Path | None, typer.Option(metavar="FILE", help="Polygons to fit a head to (.gpkg, .geojson).")] = None,
+    head: Annotated[Path | None, typer.Option(metavar="FILE", help="Use a head that --save wrote.")] = None,
+    out: Annotated[
+        list[Path] | None,
+        typer.Option("-o", "--out", metavar="FILE", help="Write .tif, .gpkg, .geojson or .parquet; or a folder for many scenes."),
+    ] = None,
+    suffix: Annotated[
+        str | None, typer.Option("--format", metavar="NAME", help="For a folder: tif, gpkg, geojson, parquet.")
+    ] = None,
+    background: Annotated[
+        str | None, typer.Option(metavar="A|B|...", help="Words for what is none of the labels; where they fit best is 0.")
+    ] = None,
+    threshold: Annotated[float, typer.Option(metavar="0..1", help="Pixels of a lower score are 0.")] = 0.0,
+    none: Annotated[bool, typer.Option("--none", help="0 too where the model's calibration says that no label fits.")] = False,
+    template: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="A sentence with {} for the class; may be repeated.")
+    ] = None,
+    key: Annotated[str, typer.Option("--property", metavar="NAME", help="With --train: what holds the label.")] = "label",
+    folds: Annotated[int | None, typer.Option(help="With --train: folds of the cross-validation, 5 where they fit.")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="FILE", help="With --train: write the head (.safetensors).")] = None,
+    min_area: Annotated[
+        float, typer.Option(metavar="M2", help="Leave out smaller polygons (in pixels without georeference).")
+    ] = 0.0,
+    model: Annotated[str, typer.Option(help="The model that looks at the pixels: a name, a hub id or a path.")] = "nano",
+    activation: Annotated[str | None, typer.Option(metavar="NAME", help="gelu or quick_gelu, where weights do not tell.")] = None,
+    dense: Annotated[
+        str, typer.Option(metavar="NAME", help="Cells of a transformer: segearth, maskclip or tokens.")
+    ] = "segearth",
+    bias: Annotated[float | None, typer.Option(metavar="0..1", help="Share of a window's cosines taken from its cells'.")] = None,
+    calibration: Annotated[Path | None, typer.Option(metavar="FILE", help="A calibration of the model, for --none.")] = None,
+    tile: Annotated[int | None, typer.Option(metavar="PIXELS", help="Side of a window, in pixels of --gsd metres.")] = None,
+    gsd: Annotated[float | None, typer.Option(metavar="METRES", help="Look at every scene at this many metres a pixel.")] = None,
+    overlap: Annotated[float | None, typer.Option(metavar="0..0.9", help="Part that neighbouring windows share.")] = None,
+    sensor: Annotated[str | None, typer.Option(metavar="NAME", help="The sensor, where files do not say it.")] = None,
+    bands: Annotated[str | None, typer.Option(metavar="B,B,...", help="Names of the bands, in the files' order.")] = None,
+    time: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When the scenes were taken, where files do not say it.")
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Pictures of the model's size at a time through it.")] = 32,
+    workers: Annotated[int | None, typer.Option(help="Readers at a time; chosen for the machine if not given.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole result as JSON.")] = False,
+) -> None:
+    """Segment scenes."""
+    if train is None and (key != "label" or folds is not None):
+        raise InputError("--property and --folds say how to use the polygons of --train.")
+    from geoglot import models
+    from geoglot.cli._io import emit, emit_json, note, words
+    from geoglot.tasks import segment as task
+
+    options: dict[str, Any] = {
+        "train": None if train is None else task.Train(train, key, folds or task.FOLDS),
+        "head": head,
+        "save": save,
+        "background": background,
+        "threshold": threshold,
+        "none": none,
+        "templates": template or (),
+        "calibration": calibration,
+        "variant": dense,
+        "bias": bias,
+        "tile": tile,
+        "gsd": gsd,
+        "overlap": overlap,
+        "sensor": sensor,
+        "bands": words(bands),
+        "time": time,
+        "least": min_area,
+        "batch": batch,
+        "workers": workers,
+        "progress": not quiet,
+    }
+    made = _made(lambda: models.load(model, activation=activation), sources, labels, out or [], suffix, options)
+    for source, reason in made.skipped:
+        note(f"skipped {source}: {reason}")
+    if made.maps[0].figures is not None:
+        note(task.told(made.maps[0].figures))
+    if save is not None:
+        note(f"head in {save}")
+    for path in out or []:
+        note(f"{len(made)} maps in {path}" if path.is_dir() else f"map in {path}")
+    if as_json:
+        emit_json(_whole(made))
+    else:
+        emit(made.table() if len(made) > 1 else made.maps[0].table())
+
+
+def _made(model: Any, sources: list[str], labels: str | None, out: list[Path], suffix: str | None, options: Any) -> ClassMaps:
+    """One scene into files, or all of them into a folder."""
+    from geoglot.tasks import segment as task
+
+    folder = len(out) == 1 and (out[0].is_dir() or not out[0].suffix)
+    if not folder:
+        if suffix is not None:
+            raise InputError("--format is for a folder of maps: give -o a folder, or leave it out.")
+        return task.ClassMaps((task.segment(model, sources, labels, out=out, **options),))
+    return task.segment_all(model, sources, labels, out=out[0], suffix=suffix or "tif", **options)
+
+
+def _whole(made: ClassMaps) -> dict[str, Any]:
+    return {
+        "model": made.maps[0].model,
+        "classes": list(made.maps[0].names),
+        "rows": [row for one in made for row in one.rows()],
+        "train": made.maps[0].figures,
+        "skipped": [list(pair) for pair in made.skipped],
+    }

@@ -1,0 +1,149 @@
+"""What a user may ask of `segment`, checked before a model is loaded or a pixel is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geoglot.archive.rows import Asked
+from geoglot.archive.sources import Source, Sources, listed
+from geoglot.archive.tiling import Options
+from geoglot.core.errors import InputError
+from geoglot.models.dense import variant_of
+from geoglot.tasks.classify.marks import Mark, read_marks
+from geoglot.text import templates as words
+
+if TYPE_CHECKING:
+    from geoglot.tasks.segment.scoring import Upsampler
+
+FOLDS = 5
+MAX_LABELS = 254  # 0 and 255 have their own meaning
+Labels = str | Path | Iterable[str] | Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a scene is segmented, beside its labels.
+
+    - `background`: phrases ("roof|shadow") for what is none of the labels; where they fit best the class is 0.
+    - `threshold`: pixels whose best score is below it are 0.
+    - `none`: 0 also where the calibration of the model says that no label fits (see `classify`).
+    - `variant`: how a transformer makes its cells (see `models.dense`); `bias`: how much of the cosines of the whole window is
+      taken from those of each cell.
+    - `tile`: side of a window in pixels as the model sees them, a multiple of its cells; `overlap`: the part that neighbours
+      share; `gsd`: metres a pixel at which every scene is looked at.
+    - `least`: polygons of less than so many square metres are left out.
+    - `upsampler`: makes the cells of a batch `factor` times finer, from them and the pixels.
+    """
+
+    background: str | None = None
+    threshold: float = 0.0
+    none: bool = False
+    templates: Sequence[str] = ()
+    calibration: str | Path | None = None
+    variant: str = "segearth"
+    bias: float | None = None
+    tile: int | None = None
+    gsd: float | None = None
+    overlap: float | None = None
+    sensor: str | None = None
+    bands: Sequence[str] | None = None
+    time: str | None = None
+    least: float = 0.0
+    upsampler: Upsampler | None = None
+    factor: int = 1
+    batch: int = 32
+    workers: int | None = None
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 1:
+            raise InputError(f"The threshold is a score from 0 to 1, got {self.threshold}.")
+        if self.bias is not None and not 0 <= self.bias <= 1:
+            raise InputError(f"The bias that is taken away is a share from 0 to 1, got {self.bias}.")
+        if self.batch < 1:
+            raise InputError(f"A batch holds at least one picture, got {self.batch}.")
+        if self.least < 0:
+            raise InputError(f"The smallest polygon has no negative area, got {self.least}.")
+        variant_of(self.variant)
+        words.check(self.templates)
+
+    @property
+    def options(self) -> Options:
+        """How to cut windows."""
+        return Options(self.tile, self.gsd, self.overlap)
+
+
+@dataclass(frozen=True)
+class Train:
+    """What to fit on: a file of polygons, the property that holds the label, the number of folds."""
+
+    marks: str | Path
+    key: str = "label"
+    folds: int = FOLDS
+
+    def __post_init__(self) -> None:
+        if self.folds < 2:
+            raise InputError(f"Cross-validation needs at least 2 folds, got {self.folds}.")
+
+
+def read_polygons(asked: Train) -> list[Mark]:
+    """The polygons. Raises what `marks.read_marks` does, and `InputError` for points and lines."""
+    found = read_marks(asked.marks, asked.key)
+    for mark in found:
+        if not mark.shape.area:
+            raise InputError(
+                f"Feature {mark.number} of {asked.marks} is a {mark.shape.geom_type}: draw polygons around what you mean."
+            )
+    return found
+
+
+class Request:
+    """What is asked for, checked as far as it can be without a model."""
+
+    def __init__(
+        self,
+        labels: Labels | None,
+        train: str | Path | Train | None,
+        head: str | Path | None,
+        save: str | Path | None,
+        settings: Settings,
+    ) -> None:
+        self.settings, self.head, self.save = settings, head, save
+        if sum(one is not None for one in (labels, train, head)) != 1:
+            raise InputError("Say the classes in one way: labels in words, polygons (--train), or a saved head (--head).")
+        if save is not None and train is None:
+            raise InputError("There is a head to save only with --train.")
+        if save is not None and not Path(save).parent.is_dir():
+            raise InputError(f"There is no folder {Path(save).parent} for the head: make it first.")
+        self.train = Train(train) if isinstance(train, str | Path) else train
+        self.marks = None if self.train is None else read_polygons(self.train)
+        self.classes = None if labels is None else words.read_labels(labels)
+        self.background: tuple[str, ...] = ()
+        if settings.background is not None and settings.none:
+            raise InputError("Say what is none of the labels in one way: a background in words, or --none.")
+        if settings.background is not None:
+            if self.classes is None:
+                raise InputError("A head has its own classes: leave out the background, and mark a class of everything else.")
+            self.background = words.read_labels({"background": settings.background.split("|")})["background"]
+            words.read_labels({**self.classes, "the background": self.background})
+        if self.classes is not None:
+            if len(self.classes) > MAX_LABELS:
+                raise InputError(f"{len(self.classes)} labels are more than the {MAX_LABELS} that a map of bytes holds.")
+            if not (self.background or settings.none or settings.threshold):
+                scores_of_one(tuple(self.classes))
+
+    def sources(self, given: Sources) -> list[Source]:
+        """The scenes that are meant."""
+        asked = self.settings
+        return listed(given, Asked(asked.sensor, tuple(asked.bands) if asked.bands else None, asked.time))
+
+
+def scores_of_one(names: tuple[str, ...]) -> None:
+    """Raise `InputError` for a single class, which there is nothing to tell from."""
+    if len(names) == 1:
+        raise InputError(
+            f"There is nothing to tell {names[0]!r} from: name other classes, a background (--background), or use --none."
+        )
