@@ -222,4 +222,7 @@ def pieces(job: Job) -> Iterator[Piece]:
         if job.done and all(tile[:2] in job.done for tile in chunk.tiles):
             continue
         seen = scene.display(window=chunk.window, shape=chunk.shape)
-        yield Piece(job, chunk, seen.data, seen.valid)
+        picture, valid = seen.data, seen.valid
+        if chunk.beyond != ((0, 0), (0, 0)):
+            picture, valid = (np.pad(part, ((0, 0), *chunk.beyond)[-part.ndim :], "symmetric") for part in (picture, valid))
+        yield Piece(job, chunk, picture, valid)

@@ -63,12 +63,16 @@ class Options:
 
 @dataclass(frozen=True)
 class Chunk:
-    """One read: a window of the scene, the shape to read it at, and its tiles with their places in what was read."""
+    """One read: a window of the scene, the shape to read it at, and its tiles with their places in what was read.
+
+    `beyond` are the rows above and below and the columns left and right of the scene that are made by reflecting it.
+    """
 
     window: Window
     shape: tuple[int, int]
     tiles: tuple[Window, ...]
     places: tuple[Window, ...]
+    beyond: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
 
 
 @dataclass(frozen=True)
@@ -168,18 +172,12 @@ def averaged(gsd: float | None, size: int, wanted: float | None = None) -> float
 def cut(
     picture: NDArray[np.float32], valid: NDArray[np.bool_], place: Window, tile: NDArray[np.float32], seen: NDArray[np.bool_]
 ) -> float:
-    """Copy one tile out of what was read into `tile` (3, S, S) and `seen` (S, S); returns the valid fraction of the window.
-
-    A place may reach beyond what was read: there nothing is valid.
-    """
+    """Copy one tile out of what was read into `tile` (3, S, S) and `seen` (S, S); returns the valid fraction of the window."""
     row, col, height, width = place
-    top, left = max(row, 0), max(col, 0)
-    part = valid[top : row + height, left : col + width]
-    h, w = part.shape
-    if (h, w) != seen.shape:
+    if (height, width) != seen.shape:
         tile.fill(0.0)
         seen.fill(False)
-    at = slice(top - row, top - row + h), slice(left - col, left - col + w)
-    tile[:, *at] = picture[:, top : top + h, left : left + w]
-    seen[at] = part
+    tile[:, :height, :width] = picture[:, row : row + height, col : col + width]
+    part = valid[row : row + height, col : col + width]
+    seen[:height, :width] = part
     return float(np.count_nonzero(part)) / part.size

@@ -12,12 +12,31 @@ projection.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from geoglot.core.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+BIAS = 0.3  # SegEarth-OV's
+
+
+@dataclass(frozen=True)
+class Cells:
+    """How a model's cells are had: pixels along the side of one, and in what windows to look at what is larger than a picture.
+
+    `window` is the side of a window and `margin` what of it feels the edge, in pixels, `overlap` the part of the rest that
+    neighbours share; `bias` is the share of the cosines of a whole window that its cells have too much.
+    """
+
+    side: int
+    window: int
+    margin: int = 0
+    overlap: float = 0.5
+    bias: float = 0.0
+
 
 Variant = Literal["segearth", "maskclip", "tokens"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)

@@ -11,12 +11,14 @@ from torch import Tensor
 from geoglot.core.errors import InputError
 from geoglot.core.protocols import ModelSpec
 from geoglot.models import nano
-from geoglot.models.dense import Variant
+from geoglot.models.dense import Cells, Variant
 from geoglot.models.files import native
 from geoglot.models.probe import device_of, dtype_of
 from geoglot.models.ready import Ready, joined
 from geoglot.nn.batch import Features, ImageBatch
 from geoglot.nn.cells import channels_last, pool
+
+WINDOW, MARGIN, OVERLAP = 512, 64, 1 / 12  # of dense features, in pixels, and a part; chosen by seams (docs/segment.md)
 
 
 class DualModel(Ready):
@@ -33,9 +35,10 @@ class DualModel(Ready):
         return torch.cat([pool(*self._cells(part)) for part in self.parts(batch)])
 
     @property
-    def cell(self) -> int:
-        """Pixels of the model's input along the side of a cell."""
-        return self.model.config.image.stride
+    def cells(self) -> Cells:
+        """Convolutions over windows of any size; what is near an edge feels it."""
+        side = self.model.config.image.stride
+        return Cells(side, max(WINDOW // side, 1) * side, MARGIN // side * side, OVERLAP)
 
     def seen(self, batch: ImageBatch, variant: Variant | None = None) -> Features:
         """Give unit vectors of pictures and of their cells, 16 pixels apart; an image's vector is pooled from them."""

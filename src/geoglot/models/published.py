@@ -23,7 +23,7 @@ from geoglot.core.errors import InputError, ModelError, ModelMismatchError, NotF
 from geoglot.core.protocols import ModelSpec
 from geoglot.models import catalogue, hub, open_clip, states, torchscript
 from geoglot.models.catalogue import Entry
-from geoglot.models.dense import Variant
+from geoglot.models.dense import BIAS, Cells, Variant
 from geoglot.models.files import embedded
 from geoglot.models.probe import device_of, dtype_of
 from geoglot.models.ready import Ready, joined
@@ -72,9 +72,10 @@ class PublishedModel(Ready):
         return torch.cat([F.normalize(self._features(part, (size, size)).pooled.float(), dim=-1) for part in self.parts(batch)])
 
     @property
-    def cell(self) -> int:
-        """Pixels of the model's input along the side of a cell."""
-        return self.towers.cell
+    def cells(self) -> Cells:
+        """Windows of the model's own size, half of which neighbours share."""
+        side = self.towers.cell
+        return Cells(side, self.spec.size // side * side, bias=BIAS if self.towers.transformer else 0.0)
 
     def seen(self, batch: ImageBatch, variant: Variant | None = None) -> Features:
         """Give unit vectors of pictures and of their cells: projected patches, or values of the attention pool.
@@ -82,7 +83,7 @@ class PublishedModel(Ready):
         Pictures whose sides are whole cells keep their size (positions are interpolated); others are resized to the model's size.
         """
         height, width = batch.pixels.shape[-2:]
-        keeps = height % self.cell == 0 and width % self.cell == 0
+        keeps = height % self.towers.cell == 0 and width % self.towers.cell == 0
         size = (height, width) if keeps else (self.spec.size, self.spec.size)
         return joined([self._features(part, size, variant) for part in self.parts(batch)])
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from geoglot.core.errors import InputError
 from geoglot.core.protocols import ModelSpec
-from geoglot.models.dense import Variant
+from geoglot.models.dense import Cells, Variant
 from geoglot.nn.batch import Features, ImageBatch
 
 
@@ -30,8 +30,8 @@ class Ready(ABC):
 
     @property
     @abstractmethod
-    def cell(self) -> int:
-        """Pixels of the model's input along the side of a cell."""
+    def cells(self) -> Cells:
+        """How the model's cells are had."""
 
     @abstractmethod
     def seen(self, batch: ImageBatch, variant: Variant | None = None) -> Features:

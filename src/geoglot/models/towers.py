@@ -14,11 +14,13 @@ from geoglot.nn.batch import Features
 
 
 class Towers(nn.Module, ABC):
-    """Both towers of a model; `image_parts` are the modules that may run in a smaller number format; `cell`
-    is the side of a cell in pixels.
+    """Both towers of a model; `image_parts` are the modules that may run in a smaller number format.
+
+    `cell` is the side of a cell in pixels, `transformer` says of what kind the image tower is.
     """
 
     cell: int
+    transformer = True
 
     @abstractmethod
     def image(self, pixels: Tensor, variant: Variant | None = None) -> Features:
@@ -72,7 +74,7 @@ class ResNetTowers(Towers):
         super().__init__()
         self.visual = visual
         self.words = text
-        self.cell = 32
+        self.cell, self.transformer = 32, False
 
     def image(self, pixels: Tensor, variant: Variant | None = None) -> Features:
         """Map normalised pixels (B, 3, H, W) to the pooled vector and the cells: there is one way, whatever the variant."""

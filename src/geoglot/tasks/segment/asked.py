@@ -132,8 +132,8 @@ class Request:
         if self.classes is not None:
             if len(self.classes) > MAX_LABELS:
                 raise InputError(f"{len(self.classes)} labels are more than the {MAX_LABELS} that a map of bytes holds.")
-            if not (self.background or settings.none or settings.threshold):
-                scores_of_one(tuple(self.classes))
+            if not (self.background or settings.none):
+                check_count(tuple(self.classes))
 
     def sources(self, given: Sources) -> list[Source]:
         """The scenes that are meant."""
@@ -141,7 +141,7 @@ class Request:
         return listed(given, Asked(asked.sensor, tuple(asked.bands) if asked.bands else None, asked.time))
 
 
-def scores_of_one(names: tuple[str, ...]) -> None:
+def check_count(names: tuple[str, ...]) -> None:
     """Raise `InputError` for a single class, which there is nothing to tell from."""
     if len(names) == 1:
         raise InputError(

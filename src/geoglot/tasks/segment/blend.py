@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoglot.geo.grid import Window
-from geoglot.tasks.segment.lattice import Lattice, taper
+from geoglot.tasks.segment.lattice import Frame, Lattice, taper
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -21,14 +21,15 @@ BLOCK_BYTES = 48 * 2**20  # of values that are held while pixels are decided
 class Blend:
     """Weighted sums of what overlapping windows say of cells; holds as many rows of cells as a window has.
 
-    Windows come from top to bottom. Values are (n, n, K + 1): K numbers, and the share of the cell's pixels that was observed,
-    with which they count.
+    Windows come from top to bottom. Values are (n, n, K + 1), the margin with them: K numbers, and the share of the cell's
+    pixels that was observed, with which they count.
     """
 
-    def __init__(self, lattice: Lattice, count: int, step: int, channels: int, first: int = 0) -> None:
+    def __init__(self, lattice: Lattice, frame: Frame, channels: int, first: int = 0) -> None:
         self._height, self._width = lattice.cells
-        self._weight = taper(count, step)[..., None]
-        self._sums = np.zeros((count, max(self._width, count), channels + 1), dtype=np.float32)
+        self._margin = frame.margin
+        self._weight = taper(frame.count, frame.step)[..., None]
+        self._sums = np.zeros((frame.count, max(self._width, frame.count), channels + 1), dtype=np.float32)
         self.base = first
 
     def add(self, window: Window, values: Floats) -> Iterator[tuple[int, Floats]]:
@@ -36,8 +37,9 @@ class Blend:
         row, col, height, width = window
         if row > self.base:
             yield from self.until(row)
-        weighted = values * self._weight[:height, :width]
-        weighted[..., :-1] *= values[..., -1:]
+        inner = values[self._margin : self._margin + height, self._margin : self._margin + width]
+        weighted = inner * self._weight
+        weighted[..., :-1] *= inner[..., -1:]
         over = max(self.base - row, 0)  # rows that an interrupted run has given
         self._sums[row + over - self.base : row + height - self.base, col : col + width] += weighted[over:]
 

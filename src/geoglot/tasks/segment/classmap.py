@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from PIL import Image
+from rasterio.errors import RasterioError
 from rasterio.windows import Window as RioWindow
 
 from geoglot.core.errors import InputError
@@ -35,7 +37,8 @@ Bytes = NDArray[np.uint8]
 Rows = Callable[[int, int], Bytes]  # first row and the one after the last to values (r, W)
 RASTERS = (".tif", ".tiff")
 POLYGONS = (".gpkg", ".geojson", ".json", ".parquet")
-_STRIP = 1024  # rows and columns whose pixels are taken to have one area
+_REQUEST, _TABLE = "GEOGLOT_REQUEST", "GEOGLOT_CLASSES"  # tags of a file
+_STRIP = 1024  # rows that are read at once, and columns of a row whose pixels are taken to have one area
 _SHOWN = 384  # pixels of the picture in a notebook
 
 
@@ -119,10 +122,14 @@ class ClassMap:
 
     def polygons(self, least: float = 0.0) -> Iterator[dict[str, Any]]:
         """Polygons of the classes; see `polygons.outlines`. Those of less than `least` square metres (pixels) are left out."""
-        return polygons.outlines(self.path, self.scores, self.of.scene, self.grid, self.names, least)
+        # `yield from`, so that the map, and with it a temporary folder, lives until the last polygon
+        yield from polygons.outlines(self.path, self.scores, self.of.scene, self.grid, self.names, least)
 
     def write(self, path: str | Path, least: float = 0.0) -> Path:
-        """Write the raster (.tif) or polygons (.gpkg, .geojson, .parquet), as the name's suffix says."""
+        """Write the raster (.tif) or polygons (.gpkg, .geojson, .parquet), as the name's suffix says.
+
+        Polygons of less than `least` square metres (pixels, without georeference) are left out.
+        """
         target = Path(path)
         if check_output(target) == "polygons":
             return vectors.write_features(target, list(self.polygons(least)))
@@ -132,7 +139,7 @@ class ClassMap:
                 found: Bytes = file.read(1, window=RioWindow(0, top, self.shape[1], bottom - top))
                 return found
 
-            return write_raster(target, rows, self)
+            return write_raster(target, rows, self, file.tags().get(_REQUEST, ""))
 
     def table(self) -> str:
         """A short table to read: a line a class."""
@@ -211,11 +218,29 @@ def palette(names: Sequence[str]) -> dict[int, tuple[int, int, int, int]]:
     return made | {NODATA: (0, 0, 0, 0)}
 
 
-def write_raster(target: Path, rows: Rows, of: ClassMap, tags: Mapping[str, str] | None = None) -> Path:
-    """Write classes as a COG with colours and names."""
+def write_raster(target: Path, rows: Rows, of: ClassMap, request: str = "") -> Path:
+    """Write classes as a COG with colours and names; with the digest of a request, `finished` finds it again."""
     values = dict(enumerate((NONE, *of.names)))
-    known = {"GEOGLOT_MODEL": of.model, **(tags or {})}
-    return write_classes(target, rows, of.shape, of.grid, values, palette(of.names), NODATA, known)
+    tags = {"GEOGLOT_MODEL": of.model}
+    if request:
+        tags |= {_REQUEST: request, _TABLE: json.dumps([asdict(row) for row in of.classes], ensure_ascii=False)}
+    return write_classes(target, rows, of.shape, of.grid, values, palette(of.names), NODATA, tags)
+
+
+def finished(outputs: Sequence[Path], request: str) -> tuple[ClassRow, ...] | None:
+    """What a map covers that the same request has made in full; None where the outputs are anything else."""
+    if not outputs or not all(path.exists() and check_output(path) == "raster" for path in outputs):
+        return None
+    try:
+        found = []
+        for path in outputs:
+            with rasterio.open(path) as file:
+                found.append(file.tags())
+        if any(tags.get(_REQUEST) != request for tags in found):
+            return None
+        return tuple(ClassRow(**row) for row in json.loads(found[0][_TABLE]))
+    except (RasterioError, KeyError, ValueError, TypeError):
+        return None
 
 
 def write_scores(target: Path, rows: Rows, shape: tuple[int, int]) -> None:
@@ -237,14 +262,13 @@ def counted(
     for top in range(0, height, _STRIP):
         bottom = min(top + _STRIP, height)
         part = read("classes", top, bottom)
-        each = np.zeros(len(lefts))
+        pixels += np.bincount(part.ravel(), minlength=256)
         if grid is not None:
             middles = (lefts + np.minimum(lefts + _STRIP, width)) / 2
-            each = pixel_areas(grid, np.array([(top + bottom) / 2]), middles)[0]
-        for one, left in zip(each, lefts, strict=True):
-            found = np.bincount(part[:, left : left + _STRIP].ravel(), minlength=256)
-            pixels += found
-            ground += np.where(found > 0, found * one, 0)
+            each = pixel_areas(grid, np.arange(top, bottom) + 0.5, middles)
+            for left, column in zip(lefts, each.T, strict=True):
+                block = part[:, left : left + _STRIP]
+                ground += np.bincount(block.ravel(), weights=np.repeat(column, block.shape[1]), minlength=256)
         score += np.bincount(part.ravel(), weights=read("scores", top, bottom).ravel(), minlength=256)
     observed = max(int(pixels.sum() - pixels[NODATA]), 1)
     made = []

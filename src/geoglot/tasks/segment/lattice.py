@@ -23,6 +23,7 @@ from geoglot.core.errors import InputError, RasterError
 from geoglot.geo.grid import Grid, Window
 
 MAX_CELLS = 2**28  # of one scene
+MAX_SIDE = 4096  # pixels of a window
 
 
 @dataclass(frozen=True)
@@ -86,15 +87,18 @@ def lattice(shape: tuple[int, int], grid: Grid | None, ratio: float, cell: int, 
 
 @dataclass(frozen=True)
 class Windows(Tiling):
-    """Windows of `count` cells a side over a lattice, `step` cells apart, as a way to cut a scene into what the model sees.
+    """Windows over a lattice, `step` cells apart, as a way to cut a scene into what the model sees.
 
-    Windows that would reach beyond the lattice are moved inwards by whole cells. Rows of windows that end at or before the
-    row `first` of cells are left out, and so are those that hold none of `cells`, where these are given.
+    Of each window the inner `count` cells a side are kept, without the `margin` around them, in which a convolution feels the
+    edge; beyond the scene its pixels are reflected. Windows are told by their inner cells. Those that would reach beyond the
+    lattice are moved inwards by whole cells. Rows of windows that end at or before the row `first` of cells are left out, and
+    so are windows that hold none of `cells`, where these are given.
     """
 
     lattice: Lattice
     count: int
     step: int
+    margin: int = 0
     first: int = 0
     cells: frozenset[tuple[int, int]] | None = None
 
@@ -148,33 +152,49 @@ class Windows(Tiling):
         The windows of a chunk are in cells of the lattice, their places in seen pixels of what was read.
         """
         rows, cols = self.rows(), self.starts(1)
-        budget = CHUNK_BYTES // 12
-        whole = min(self.lattice.cells[1], cols[-1] + self.count) * self.lattice.cell
-        for band in _groups(rows, self.count, max(self.count, budget // whole // self.lattice.cell)):
-            height = (band[-1] + self.count - band[0]) * self.lattice.cell
+        whole, cell, most = self.count + 2 * self.margin, self.lattice.cell, CHUNK_BYTES // 12
+        width = (min(self.lattice.cells[1], cols[-1] + self.count) + 2 * self.margin) * cell
+        for band in _groups(rows, whole, max(whole, most // width // cell)):
+            height = (band[-1] + whole - band[0]) * cell
             some = cols if self._wanted is None else [col for col in cols if any((row, col) in self._wanted for row in band)]
-            for part in _groups(some, self.count, max(self.count, budget // height // self.lattice.cell)):
+            for part in _groups(some, whole, max(whole, most // height // cell)):
                 yield self._chunk_of(band, part)
 
     def _chunk_of(self, rows: list[int], cols: list[int]) -> Chunk:
-        cell, side = self.lattice.cell, self.count * self.lattice.cell
-        spans = []
-        for axis, starts in enumerate((rows, cols)):
-            pad, length, own = self.lattice.pad[axis], self.lattice.seen[axis], self.lattice.shape[axis]
-            first = max(starts[0] * cell - pad, 0)
-            last = min(starts[-1] * cell - pad + side, length)
-            begin, end = math.floor(first * own / length + 0.5), math.floor(last * own / length + 0.5)
-            begin = min(begin, own - 1)
-            spans.append((begin, max(end, begin + 1) - begin, last - first, [at * cell - pad - first for at in starts]))
-        (top, height, h, downs), (left, width, w, rights) = spans
+        side = (self.count + 2 * self.margin) * self.lattice.cell
+        down, across = self._span(0, rows, side), self._span(1, cols, side)
         pairs = [
-            ((row, col, self.count, self.count), (down, right, side, side))
-            for row, down in zip(rows, downs, strict=True)
-            for col, right in zip(cols, rights, strict=True)
+            ((row, col, self.count, self.count), (top, left, side, side))
+            for row, top in zip(rows, down.places, strict=True)
+            for col, left in zip(cols, across.places, strict=True)
             if self._wanted is None or (row, col) in self._wanted
         ]
         tiles, places = zip(*pairs, strict=True)
-        return Chunk((top, left, height, width), (h, w), tiles, places)
+        window = (down.first, across.first, down.length, across.length)
+        return Chunk(window, (down.seen, across.seen), tiles, places, (down.beyond, across.beyond))
+
+    def _span(self, axis: int, starts: list[int], side: int) -> _Span:
+        """What to read for windows that begin at some cells, along one axis."""
+        cell, pad, length, own = self.lattice.cell, self.lattice.pad[axis], self.lattice.seen[axis], self.lattice.shape[axis]
+        begin, end = ((at - self.margin) * cell - pad for at in (starts[0], starts[-1]))
+        end += side
+        inside = max(begin, 0), min(end, length)
+        first, last = (math.floor(at * own / length + 0.5) for at in inside)
+        first = min(first, own - 1)
+        places = [(at - starts[0]) * cell for at in starts]
+        beyond = inside[0] - begin, end - inside[1]
+        return _Span(first, max(last, first + 1) - first, inside[1] - inside[0], beyond, places)
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A read along one axis: first pixel and length in the scene, seen pixels, those beyond it, places of windows."""
+
+    first: int
+    length: int
+    seen: int
+    beyond: tuple[int, int]
+    places: list[int]
 
 
 def _groups(starts: list[int], count: int, most: int) -> Iterator[list[int]]:
@@ -189,10 +209,11 @@ def _groups(starts: list[int], count: int, most: int) -> Iterator[list[int]]:
         yield group
 
 
-def windows(found: Lattice, count: int, step: int, first: int = 0) -> Windows:
-    """The windows of a lattice; a scene with fewer cells than a window is one window, padded."""
-    size = count * found.cell
-    return Windows(found.shape, max(1, round(size * found.ratio)), size, 1 - step / count, found, count, step, first)
+def windows(found: Lattice, frame: Frame, first: int = 0) -> Windows:
+    """The windows of a lattice, from those that reach beyond the row `first` of cells."""
+    size = (frame.count + 2 * frame.margin) * found.cell
+    side = max(1, round(size * found.ratio))
+    return Windows(found.shape, side, size, 0.0, found, frame.count, frame.step, frame.margin, first)
 
 
 def taper(count: int, step: int) -> NDArray[np.float32]:
@@ -210,16 +231,27 @@ def taper(count: int, step: int) -> NDArray[np.float32]:
     return made
 
 
-def sizes(cell: int, size: int, tile: int | None, overlap: float) -> tuple[int, int]:
-    """Cells of a window and from one window to the next, for a window of `tile` seen pixels (by default the model's `size`).
+@dataclass(frozen=True)
+class Frame:
+    """Windows in cells: `count` that are kept a side, `margin` around them, `step` from one window to the next."""
 
-    Raises `InputError` for a window that is no whole number of cells or absurdly large.
+    count: int
+    step: int
+    margin: int
+
+
+def frame(cell: int, tile: int, margin: int, overlap: float) -> Frame:
+    """Windows of `tile` seen pixels with a margin of some pixels; `overlap` is the part of the inner side that neighbours share.
+
+    Raises `InputError` for a window that is no whole number of cells, too large, or all margin.
     """
-    side = size // cell * cell if tile is None else tile
-    if side < cell or side % cell or side > 4096:
-        nearest = min(max(round(side / cell), 1) * cell, 4096 // cell * cell)
+    around = -(-margin // cell)
+    least = (2 * around + 1) * cell
+    if tile < least or tile % cell or tile > MAX_SIDE:
+        nearest = min(max(round(tile / cell) * cell, least), MAX_SIDE // cell * cell)
         raise InputError(
-            f"A window is a multiple of {cell} pixels, the side of the model's cells, up to 4096: try --tile {nearest}."
+            f"A window is a multiple of {cell} pixels, the side of the model's cells, from {least} to {MAX_SIDE}, got {tile}: "
+            f"try --tile {nearest}."
         )
-    count = side // cell
-    return count, max(1, count - round(overlap * count))
+    count = tile // cell - 2 * around
+    return Frame(count, max(1, count - round(overlap * count)), around)

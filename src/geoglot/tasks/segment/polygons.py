@@ -36,7 +36,7 @@ def outlines(
     polygon in pixels (column and row) as text. Those of less than `least` square metres (pixels, without georeference) are left
     out. Memory holds the polygons, not the pixels.
     """
-    with rasterio.open(path) as file, rasterio.Env(GDAL_CACHEMAX=64):
+    with rasterio.open(path) as file:
         wanted = rasterio.band(file, 1)
         held = None if scores is None else rasterio.open(scores)
         try:

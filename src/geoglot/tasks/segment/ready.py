@@ -58,7 +58,7 @@ def _run(request: Request, look: Look, rule: Rule, names: tuple[str, ...], chann
         **told,
     }
     how = Run(look, rule, names, options, fixed, channels, asked.least, None, asked.batch, asked.workers, asked.progress)
-    _ = how.window  # a window that is no multiple of the cells is told here
+    _ = how.frame  # a window that is no multiple of the cells is told here
     return how
 
 
@@ -72,7 +72,11 @@ def _by_words(request: Request, look: Look) -> Run:
     # a vector a phrase, and the best phrase of a class: on Dubai's tiles three points of mIoU above the phrases' mean
     known = prompts.encode(look.model, {phrase: (phrase,) for part in classes.values() for phrase in part}, asked.templates)
     owners = tuple(k for k, part in enumerate(classes.values()) for _ in part)
-    look = replace(look, bias=_bias(look.model, asked.bias), numbers=by_words(known.vectors, owners, look.model.device))
+    look = replace(
+        look,
+        bias=look.model.cells.bias if asked.bias is None else asked.bias,
+        numbers=by_words(known.vectors, owners, look.model.device),
+    )
     rule = Rule(1 / chosen.temperature, bool(request.background), asked.threshold)
     if asked.none:
         rule = replace(rule, none=chosen, reach=chosen.reach(known.vectors, owners))
@@ -96,10 +100,3 @@ def _by_head(request: Request, look: Look, head: heads.Head, card: heads.HeadCar
     options = request.settings.options.filled(Options(**recorded))
     made = _run(request, look, rule, card.names, len(card.names), options, head=digest)
     return replace(made, figures=card.figures)
-
-
-def _bias(model: Any, asked: float | None) -> float:
-    """The share of the whole window's cosines to take away: as asked, else 0.3 (SegEarth-OV) for transformers, none otherwise."""
-    if asked is not None:
-        return asked
-    return 0.3 if getattr(model, "transformer", False) else 0.0

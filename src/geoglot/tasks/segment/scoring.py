@@ -44,10 +44,10 @@ class Look:
     def cell(self) -> int:
         """Side of a cell in pixels of the model's input. Raises `ModelError` for a model without dense features."""
         model = self.model
-        if not hasattr(model, "seen") or not hasattr(model, "cell"):
+        if not hasattr(model, "seen") or not hasattr(model, "cells"):
             name = model.spec.name if hasattr(model, "spec") else type(model).__name__
             raise ModelError(f"{name} has no dense features, which segmentation needs: use nano, or a published CLIP or SigLIP.")
-        side: int = model.cell
+        side: int = model.cells.side
         if side % self.factor:
             raise ModelError(f"Cells of {side} pixels cannot be made {self.factor} times finer: use another upsampler.")
         return side // self.factor

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,10 @@ from geoglot.core.progress import track
 from geoglot.geo.scene import Scene
 from geoglot.tasks.segment import classmap, lattice
 from geoglot.tasks.segment.blend import NODATA, Blend, Painter
-from geoglot.tasks.segment.classmap import ClassMap, Place
+from geoglot.tasks.segment.classmap import ClassMap, ClassRow, Place
 from geoglot.tasks.segment.scoring import Look, Rule
 from geoglot.tasks.segment.work import Work, folder_of
 
-OVERLAP = 0.25
 Outputs = tuple[Path, ...]
 
 
@@ -45,26 +45,35 @@ class Run:
     workers: int | None = None
     progress: bool = True
 
+    @cached_property
+    def frame(self) -> lattice.Frame:
+        """Windows in cells: as the user says, for the rest as suits the model."""
+        own, asked = self.look.model.cells, self.options
+        tile = own.window if asked.tile is None else asked.tile
+        return lattice.frame(self.look.cell, tile, own.margin, own.overlap if asked.overlap is None else asked.overlap)
+
     @property
-    def window(self) -> tuple[int, int]:
-        """Cells of a window and from one to the next."""
-        overlap = OVERLAP if self.options.overlap is None else self.options.overlap
-        return lattice.sizes(self.look.cell, self.look.model.spec.size, self.options.tile, overlap)
+    def side(self) -> int:
+        """Side of a window in seen pixels."""
+        return (self.frame.count + 2 * self.frame.margin) * self.look.cell
 
     def lattice(self, scene: Scene) -> lattice.Lattice:
         """The cells over a scene."""
         ratio = averaged(scene.gsd, self.look.model.spec.size, self.options.gsd)
-        return lattice.lattice(scene.shape, scene.grid, ratio, self.look.cell, self.window[1])
+        return lattice.lattice(scene.shape, scene.grid, ratio, self.look.cell, self.frame.step)
 
     @property
     def together(self) -> int:
         """Windows of one batch: as many pixels as `batch` pictures of the model's size."""
-        side = self.window[0] * self.look.cell
-        return max(1, round(self.batch * float(self.look.model.spec.size / side) ** 2))
+        return max(1, round(self.batch * float(self.look.model.spec.size / self.side) ** 2))
+
+    def map_of(self, scene: Scene, path: Path, rows: tuple[ClassRow, ...]) -> ClassMap:
+        """The result for a scene, whose classes are in a file."""
+        return ClassMap(Place.of(scene), self.names, self.look.model.spec.name, rows, path, figures=self.figures)
 
     def digest(self, fingerprint: str) -> str:
         """What names the answer for one state of a scene."""
-        told = {**self.request, "scene": fingerprint, "window": self.window}
+        told = {**self.request, "scene": fingerprint, "frame": vars(self.frame)}
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -74,16 +83,15 @@ class Canvas:
     Without outputs the map lies in a temporary folder that lives as long as the map.
     """
 
-    def __init__(self, scene: Scene, how: Run, outputs: Outputs) -> None:
-        self.scene, self._how, self._outputs = scene, how, outputs
+    def __init__(self, scene: Scene, how: Run, outputs: Outputs, request: str) -> None:
+        self.scene, self._how, self._outputs, self._request = scene, how, outputs, request
         self.lattice = how.lattice(scene)
         self._held = None if outputs else tempfile.TemporaryDirectory(prefix="geoglot-segment-")
-        self.request = how.digest(scene.fingerprint)
         folder = Path(self._held.name) / "part" if self._held is not None else folder_of(outputs[0])
-        self.work = Work(folder, scene.shape, self.request)
-        first, (count, step) = self.work.cells, how.window
-        self.windows = lattice.windows(self.lattice, count, step, first)
-        self._blend = Blend(self.lattice, count, step, how.channels, first)
+        self.work = Work(folder, scene.shape, request)
+        first = self.work.cells
+        self.windows = lattice.windows(self.lattice, how.frame, first)
+        self._blend = Blend(self.lattice, how.frame, how.channels, first)
         self._painter = Painter(self.lattice, how.rule, self.work.rows)
 
     def take(self, seen: Seen) -> None:
@@ -103,16 +111,10 @@ class Canvas:
         self._paint(self._blend.until(self.lattice.cells[0]))
         folder = Path(self._held.name) if self._held is not None else self.work.folder
         raster = next((path for path in self._outputs if classmap.check_output(path) == "raster"), folder / "classes.tif")
-        made = ClassMap(
-            of=Place.of(self.scene),
-            names=self._how.names,
-            model=self._how.look.model.spec.name,
-            classes=classmap.counted(self.work.read, self.scene.shape, self.scene.grid, self._how.names),
-            path=raster,
-            figures=self._how.figures,
-            held=self._held,
-        )
-        classmap.write_raster(raster, lambda a, b: self.work.read("classes", a, b), made, {"GEOGLOT_REQUEST": self.request})
+        rows = classmap.counted(self.work.read, self.scene.shape, self.scene.grid, self._how.names)
+        made = self._how.map_of(self.scene, raster, rows)
+        made.held = self._held
+        classmap.write_raster(raster, lambda a, b: self.work.read("classes", a, b), made, self._request)
         if self._held is not None or any(classmap.check_output(path) == "polygons" for path in self._outputs):
             made.scores = folder / "scores.tif"
             classmap.write_scores(made.scores, lambda a, b: self.work.read("scores", a, b), self.scene.shape)
@@ -137,21 +139,27 @@ def run(
     done: dict[str, ClassMap] = {}
     skipped: list[tuple[str, str]] = []
     encoder = DualEncoder(how.look.model, how.look)
-    side = how.window[0] * how.look.cell
 
     def plan(scene: Scene) -> lattice.Windows:
-        canvases[scene.id] = Canvas(scene, how, outputs(by_id[scene.id]))
+        wanted, request = outputs(by_id[scene.id]), how.digest(scene.fingerprint)
+        rows = classmap.finished(wanted, request)
+        if rows is not None:  # by an earlier run of the same request
+            done[scene.id] = how.map_of(scene, wanted[0], rows)
+            return lattice.windows(how.lattice(scene), how.frame).only(())
+        canvases[scene.id] = Canvas(scene, how, wanted, request)
         return canvases[scene.id].windows
 
     by_id = {source.id: source for source in sources}
     with track(None, "segment", "windows", quiet=not how.progress) as shown, _closing(canvases):
-        items = embed(sources, encoder, plan, shown, how.together, how.workers, side)
+        items = embed(sources, encoder, plan, shown, how.together, how.workers, how.side)
         with closing(items):
             for item in items:
                 if isinstance(item, Seen):
                     canvases[item.job.scene.id].take(item)
                     continue
                 canvas = canvases.pop(item.source, None)
+                if item.source in done:
+                    continue
                 if item.error is not None or canvas is None:
                     skipped.append((item.source, item.error or "it cannot be read"))
                     if canvas is not None:

@@ -82,7 +82,7 @@ def fit(marks: Sequence[Mark], sources: Sequence[Source], how: Run, asked: Train
     where = np.concatenate([_blocks(part, how, number) for number, part in enumerate(found)])
     x, y, weight, where = x[seen], y[seen], weight[seen], where[seen]
     fits = folds.candidates("probe", np.zeros((len(names), x.shape[1]), np.float32), 1.0)
-    figures = _checked(fits, x, y, weight, where, names, asked.folds, how.window[0] / 2, rng)
+    figures = _checked(fits, x, y, weight, where, names, asked.folds, how.side / how.look.cell / 2, rng)
     head = fits[str(figures["method"])](x, y)
     assert isinstance(head, LinearHead)
     figures |= {"polygons outside": [mark.number for mark in marks if mark.number not in inside], "skipped": skipped}
@@ -152,10 +152,10 @@ def _grid(shape: Any, step: tuple[float, float]) -> list[tuple[float, float]]:
 
 def _look(found: Sequence[Places], how: Run, shown: Any) -> None:
     """Fill in the features of places; they are no numbers where nothing was observed."""
-    (count, step), dim = how.window, how.look.model.spec.dim
+    dim = how.look.model.spec.dim
     look = replace(how.look, numbers=None, bias=0.0)
     by_id = {part.source.id: part for part in found}
-    blends = {part.source.id: Blend(part.lattice, count, step, dim) for part in found}
+    blends = {part.source.id: Blend(part.lattice, how.frame, dim) for part in found}
     held: dict[str, dict[tuple[int, int], Floats]] = {name: {} for name in by_id}
     wanted = {name: _corners(part) for name, part in by_id.items()}
 
@@ -166,10 +166,10 @@ def _look(found: Sequence[Places], how: Run, shown: Any) -> None:
                     held[name][row, col] = means[row - first, col, :-1].copy()
 
     def plan(scene: Scene) -> Any:
-        return windows(by_id[scene.id].lattice, count, step).only(wanted[scene.id])
+        return windows(by_id[scene.id].lattice, how.frame).only(wanted[scene.id])
 
     sources = [part.source for part in found]
-    for item in embed(sources, DualEncoder(look.model, look), plan, shown, how.together, how.workers, count * look.cell):
+    for item in embed(sources, DualEncoder(look.model, look), plan, shown, how.together, how.workers, how.side):
         if isinstance(item, Seen):
             name = item.job.scene.id
             for window, values in zip(item.windows, item.vectors, strict=True):
