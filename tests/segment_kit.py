@@ -79,8 +79,6 @@ def write(
 ) -> Path:
     place = {} if crs is None else {"crs": crs, "transform": Affine(gsd, 0, origin[0], 0, -gsd, origin[1])}
     _, height, width = picture.shape
-    with rasterio.open(
-        path, "w", "GTiff", width, height, 3, dtype="uint8", photometric="RGB", nodata=nodata, **place
-    ) as file:
+    with rasterio.open(path, "w", "GTiff", width, height, 3, dtype="uint8", photometric="RGB", nodata=nodata, **place) as file:
         file.write(picture)
     return path

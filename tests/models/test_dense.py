@@ -46,7 +46,9 @@ def siglip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = Tokenizer(kinds.WordLevel({"<pad>": 0, "<unk>": 1, "water": 2}, unk_token="<unk>"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", unk_token="<unk>").save_pretrained(folder)
-    return saved(SiglipModel(SiglipConfig(text_config=text, vision_config=side | {"image_size": SIZE, "patch_size": PATCH})), folder)
+    return saved(
+        SiglipModel(SiglipConfig(text_config=text, vision_config=side | {"image_size": SIZE, "patch_size": PATCH})), folder
+    )
 
 
 def saved(model: Any, folder: Path) -> Path:

@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.shutil import copy as copy_raster
-from segment_kit import CELL, Painter, fields, truth, write
 
 import geoglot as gg
 from geoglot.core.errors import InputError, LockedError, ModelError, NotFoundError, RasterError
@@ -24,6 +23,7 @@ from geoglot.geo.grid import Grid
 from geoglot.tasks.segment import blend, lattice, segment, segment_all
 from geoglot.tasks.segment.blend import NODATA
 from geoglot.tasks.segment.work import Work, folder_of
+from segment_kit import CELL, Painter, fields, truth, write
 
 LABELS = "red|scarlet,green,blue"
 PLAIN: dict[str, Any] = {"templates": ("{}",), "progress": False}
@@ -86,7 +86,9 @@ def gg_batch(picture: np.ndarray) -> Any:
     return ImageBatch.of(torch.from_numpy(picture[None].astype(np.float32) / 255))
 
 
-@pytest.mark.parametrize("more", [{"tile": 24}, {"tile": 128, "overlap": 0.5}, {"tile": 40, "batch": 3, "overlap": 0.0}, {"workers": 1}])
+@pytest.mark.parametrize(
+    "more", [{"tile": 24}, {"tile": 128, "overlap": 0.5}, {"tile": 40, "batch": 3, "overlap": 0.0}, {"workers": 1}]
+)
 def test_windows_do_not_matter(scene: Path, more: dict[str, Any]) -> None:
     assert (made(scene).read() == made(scene, **more).read()).mean() > 0.999
 
@@ -222,7 +224,9 @@ def test_areas_in_degrees(tmp_path: Path) -> None:
     grid = Grid(CRS.from_epsg(4326), rasterio.Affine(0.005, 0, 10, 0, -0.005, 60), (96, 96))
     assert sum(row["area"] for row in found.rows()) == pytest.approx(area(grid.footprint(64)), rel=1e-4)
     for row in found.rows()[:3]:
-        assert sum(one["area"] for one in found.polygons() if one["label"] == row["label"]) == pytest.approx(row["area"], rel=2e-4)
+        assert sum(one["area"] for one in found.polygons() if one["label"] == row["label"]) == pytest.approx(
+            row["area"], rel=2e-4
+        )
 
 
 def test_across_the_antimeridian(tmp_path: Path) -> None:

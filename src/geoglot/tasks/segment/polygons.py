@@ -23,7 +23,7 @@ from geoglot.geo.grid import Grid
 from geoglot.tasks.segment.blend import NODATA
 from geoglot.tasks.segment.work import SCORE_STEPS
 
-_LONGEST = 512.0  # pixels of an edge: a straight line on the map is none in longitude and latitude
+_LONGEST, _MEASURED = 512.0, 16.0  # pixels of an edge of what is written, and of what is measured
 _MOST = 2048  # pixels a side of which the mean score of one polygon is taken
 
 
@@ -66,12 +66,15 @@ def _row(pixels: BaseGeometry, scene: str, grid: Grid | None, label: str) -> dic
     made: dict[str, Any] = {"scene": scene, "label": label, "score": None, "area": None, "pixels": int(pixels.area)}
     if grid is None:
         return made | {"outline": shapely.to_wkt(pixels, rounding_precision=0), "geometry": None}
-    ground = onto_map(pixels, grid)
-    return made | {"area": None if ground is None else area(ground), "geometry": ground}
+    ground, fine = onto_map(pixels, grid, _LONGEST), onto_map(pixels, grid, _MEASURED)
+    return made | {"area": None if fine is None else area(fine), "geometry": ground}
 
 
-def onto_map(pixels: BaseGeometry, grid: Grid) -> BaseGeometry | None:
-    """A geometry in columns and rows of a grid, in longitude and latitude; None where the projection has no place."""
+def onto_map(pixels: BaseGeometry, grid: Grid, longest: float) -> BaseGeometry | None:
+    """A geometry in columns and rows of a grid, in longitude and latitude; None where the projection has no place.
+
+    No edge is longer than `longest` pixels: what is straight on the grid bends in longitude and latitude.
+    """
 
     def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
         lon, lat = place(grid, points[:, 0], points[:, 1])
@@ -79,7 +82,7 @@ def onto_map(pixels: BaseGeometry, grid: Grid) -> BaseGeometry | None:
             lon = np.where(lon < 0, lon + 360.0, lon)
         return np.column_stack([lon, lat])
 
-    moved = shapely.transform(shapely.segmentize(pixels, _LONGEST), move)
+    moved = shapely.transform(shapely.segmentize(pixels, longest), move)
     return split(moved) if np.isfinite(shapely.get_coordinates(moved)).all() else None
 
 
