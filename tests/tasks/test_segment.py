@@ -268,7 +268,9 @@ def test_what_is_done_is_not_done_again(scene: Path, tmp_path: Path) -> None:
     made(scene, model, out=out, threshold=0.5)
     assert model.windows > 0
     write(scene, fields(*SHAPE, seed=3))
-    assert (made(scene, out=out).read() != first.raster().data[0]).any() or out.stat().st_size
+    model.windows = 0
+    made(scene, model, out=out)
+    assert model.windows > 0
 
 
 def test_two_writers(scene: Path, tmp_path: Path) -> None:
@@ -359,7 +361,7 @@ def test_scenes_that_do_not_fit_the_output(scene: Path, tmp_path: Path) -> None:
         made(tmp_path / "*.tif")
     with pytest.raises(NotFoundError):
         made(tmp_path / "none.tif")
-    with pytest.raises(InputError, match="needs? a folder"):
+    with pytest.raises(InputError, match="need a folder"):
         segment_all(Painter(), scene, LABELS, out=scene, **PLAIN)
     (tmp_path / "sub").mkdir()
     write(tmp_path / "sub" / "more.tif", fields(50, 50))

@@ -37,13 +37,11 @@ def polygons(scene: Path, names: dict[int, str], every: int = 2) -> list[dict[st
         forth = transformer(file.crs.to_wkt())
         parts = [(shape(part).buffer(-30), int(value)) for part, value in shapes(label, connectivity=4, transform=file.transform)]
     parts = [(part, value) for part, value in parts if part.area > 20_000][::every]
-    return [
-        {
-            "geometry": shapely.transform(part, lambda at: np.column_stack(forth.transform(at[:, 0], at[:, 1]))),
-            "label": names[value],
-        }
-        for part, value in parts
-    ]
+
+    def move(points: np.ndarray) -> np.ndarray:
+        return np.column_stack(forth.transform(points[:, 0], points[:, 1]))
+
+    return [{"geometry": shapely.transform(part, move), "label": names[value]} for part, value in parts]
 
 
 NAMES = {1: "brick", 2: "meadow", 3: "lake"}
@@ -128,7 +126,7 @@ def test_polygons_over_several_scenes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        (lambda rows: [row | {"geometry": box(20, 20, 20.01, 20.01)} for row in rows], "lies within"),
+        (lambda rows: [row | {"geometry": box(20 + i, 20, 20.1 + i, 20.1)} for i, row in enumerate(rows)], "lies within"),
         (lambda rows: [row | {"geometry": row["geometry"].centroid} for row in rows], "draw polygons"),
         (lambda rows: [row | {"label": "lake"} for row in rows], "of at least one other class"),
         (lambda rows: [row | {"label": ""} for row in rows], "empty"),
