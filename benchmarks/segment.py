@@ -130,7 +130,8 @@ def sizes(work: Path, sides: list[int]) -> None:
 
 def seams(work: Path, scene: Path) -> None:
     model = models.load("nano")
-    cut = work / f"shifted_{scene.name}"
+    cut = work / "shifted" / scene.name  # of the same name, by which its sensor is known
+    cut.parent.mkdir(exist_ok=True)
     row, col = SHIFT
     with rasterio.open(scene) as file:
         part = Window(col, row, file.width - col, file.height - row)
