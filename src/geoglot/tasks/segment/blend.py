@@ -15,7 +15,7 @@ Bytes = NDArray[np.uint8]
 Decide = Callable[[Floats], tuple[Bytes, Floats]]  # values (..., K) to classes and their scores (...)
 
 NODATA = 255
-BLOCK_BYTES = 48 * 2**20  # of values that are held while pixels are decided
+BLOCK_BYTES = 16 * 2**20  # of values that are held while pixels are decided
 
 
 class Blend:
