@@ -18,7 +18,8 @@ from geoglot.models.ready import Ready, joined
 from geoglot.nn.batch import Features, ImageBatch
 from geoglot.nn.cells import channels_last, pool
 
-WINDOW, MARGIN, OVERLAP = 512, 64, 1 / 12  # of dense features, in pixels, and a part; chosen by seams (docs/segment.md)
+WINDOW, MARGIN, OVERLAP = 640, 64, 1 / 16  # of dense features, in pixels, and a part; chosen by seams and speed (docs/segment.md)
+NEAR = 16 * 144**2  # pixels of a batch beyond which a CPU becomes slower
 
 
 class DualModel(Ready):
@@ -43,6 +44,10 @@ class DualModel(Ready):
     def seen(self, batch: ImageBatch, variant: Variant | None = None) -> Features:
         """Give unit vectors of pictures and of their cells, 16 pixels apart; an image's vector is pooled from them."""
         return joined([self._features(part) for part in self.parts(batch)])
+
+    def together(self, pixels: int) -> int:
+        """How many pictures of so many pixels are best looked at together: on a CPU as many as stay near its caches."""
+        return min(self.chunk, max(1, NEAR // pixels)) if self.device.type == "cpu" else self.chunk
 
     def text(self, texts: Sequence[str]) -> Tensor:
         """Give unit vectors (B, D) of texts. Raises InputError for an empty list."""

@@ -57,7 +57,12 @@ class Ready(ABC):
             )
         if not len(batch):
             raise InputError("the batch is empty: pass at least one image")
-        return [batch[slice(i, i + self.chunk)] for i in range(0, len(batch), self.chunk)]
+        rows = self.together(batch.pixels.shape[-2] * batch.pixels.shape[-1])
+        return [batch[slice(i, i + rows)] for i in range(0, len(batch), rows)]
+
+    def together(self, pixels: int) -> int:
+        """How many pictures of so many pixels are best looked at together."""
+        return self.chunk
 
 
 def joined(parts: Sequence[Features]) -> Features:

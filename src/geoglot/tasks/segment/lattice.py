@@ -130,7 +130,12 @@ class Windows(Tiling):
             return [0]
         anchor = self.lattice.anchor[axis]
         inner = range(anchor - (-(-anchor // self.step)) * self.step, last + self.step, self.step)
-        return sorted({min(max(at, 0), last) for at in inner})
+        kept: list[int] = []
+        for at in sorted({min(max(at, 0), last) for at in inner}):
+            while len(kept) > 1 and at - kept[-2] <= self.step:  # beside a window that was moved inwards
+                kept.pop()
+            kept.append(at)
+        return kept
 
     def rows(self) -> list[int]:
         """First rows of cells of the windows that are wanted."""
