@@ -18,7 +18,7 @@ from geoglot.models.ready import Ready, joined
 from geoglot.nn.batch import Features, ImageBatch
 from geoglot.nn.cells import channels_last, pool
 
-WINDOW, MARGIN, OVERLAP = 640, 64, 1 / 16  # of dense features, in pixels, and a part; chosen by seams and speed (docs/segment.md)
+WINDOW, MARGIN, OVERLAP = 640, 48, 1 / 32  # of dense features, in pixels, and a part; chosen by seams and speed (docs/segment.md)
 NEAR = 16 * 144**2  # pixels of a batch beyond which a CPU becomes slower
 
 

@@ -265,7 +265,7 @@ def counted(
         pixels += np.bincount(part.ravel(), minlength=256)
         if grid is not None:
             middles = (lefts + np.minimum(lefts + _STRIP, width)) / 2
-            each = pixel_areas(grid, np.arange(top, bottom) + 0.5, middles)
+            each = pixel_areas(grid, np.arange(top, bottom, dtype=np.float64) + 0.5, middles.astype(np.float64))
             for left, column in zip(lefts, each.T, strict=True):
                 block = part[:, left : left + _STRIP]
                 ground += np.bincount(block.ravel(), weights=np.repeat(column, block.shape[1]), minlength=256)
