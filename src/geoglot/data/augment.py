@@ -35,12 +35,16 @@ class AugmentConfig(Config):
 def augment(pixels: Tensor, config: AugmentConfig, rng: Generator) -> ImageBatch:
     """Make views (B, 3, size, size) in [0, 1] of pictures (B, S, S, 3) uint8; same generator state, same views."""
     x = pixels.permute(0, 3, 1, 2).float() / 255
-    x = _geometry(x, config, rng)
+    x = recolour(_geometry(x, config, rng), config, rng)
+    return ImageBatch.of(x, _edges(x, config, rng))
+
+
+def recolour(x: Tensor, config: AugmentConfig, rng: Generator) -> Tensor:
+    """Change how pictures (B, 3, H, W) in [0, 1] were taken, and nothing's place: sharpness, bands, colour, a radar's look."""
     x = _coarsen(x, config, rng)
     x = _false_colour(x, config, rng)
     x = _colour(x, config, rng)
-    x = _single_band(x, config, rng)
-    return ImageBatch.of(x, _edges(x, config, rng))
+    return _single_band(x, config, rng)
 
 
 def plain(pixels: Tensor, size: int) -> ImageBatch:

@@ -107,17 +107,23 @@ class ResNetV2(nn.Module):
 
     def forward(self, pixels: Tensor, valid: Tensor | None = None) -> Tensor:
         """Map pixels (B, 3, H, W) in [0, 1] to (B, D, h, w); what is not ``valid`` (B, H, W) looks like mean colour."""
+        y: Tensor = self.norm(self.maps(pixels, valid)[-1])
+        return y
+
+    def maps(self, pixels: Tensor, valid: Tensor | None = None) -> list[Tensor]:
+        """Give the sums that leave the stages, before any norm: (B, widths[i], h, w) at 4, 8, 16 ... pixels a cell."""
         x = (pixels.float() - self.mean.float()) / self.std.float()
         if valid is not None:
             x = torch.where(valid[:, None], x, torch.zeros((), dtype=x.dtype, device=x.device))
         x = x.to(self.stem.weight.dtype).contiguous(memory_format=torch.channels_last)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.frozen_stages == 0):
             x = F.max_pool2d(F.relu(self.stem(x)), 3, 2, 1)
+        found = []
         for i, stage in enumerate(self.stages):
             with torch.set_grad_enabled(torch.is_grad_enabled() and i >= self.frozen_stages):
                 x = stage(x)
-        y: Tensor = self.norm(x)
-        return y
+            found.append(x)
+        return found
 
 
 def fold(published: Mapping[str, Tensor]) -> dict[str, Tensor]:

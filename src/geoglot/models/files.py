@@ -12,7 +12,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "weights"
 
 def embedded() -> list[str]:
     """Names of the models whose weights come with the package."""
-    return sorted(file.stem for file in FOLDER.glob("*.safetensors"))
+    return sorted(file.stem for file in FOLDER.glob("*.safetensors") if "." not in file.stem)  # others are parts of a model
 
 
 def native(name: str | Path) -> Path:

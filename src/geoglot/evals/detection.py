@@ -1,0 +1,144 @@
+"""Figures of a detector over pictures with objects: average precision of both kinds of boxes, and what scores are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from geoglot.data.build import objects
+from geoglot.data.build.objects import Objects, Pictured
+from geoglot.data.sample import Split
+from geoglot.geo.iou import iou, suppress
+from geoglot.metrics.box_precision import BoxPrecision
+from geoglot.nn.batch import ImageBatch
+from geoglot.nn.detection import Peaks
+
+OVERLAP = 0.5  # of boxes of one class, above which the worse one goes
+Find = Callable[[ImageBatch], Sequence[Peaks]]
+Floats = NDArray[np.float64]
+Validate = Callable[[torch.nn.Module], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Detections of one picture as arrays, the best first: class (N,), score (N,), upright (N, 4), turned (N, 5)."""
+
+    label: NDArray[np.int64]
+    score: Floats
+    upright: Floats
+    turned: Floats
+
+    @classmethod
+    def of(cls, found: Peaks, overlap: float = OVERLAP) -> Boxes:
+        """Suppress what overlaps a better box of its class, by the upright boxes."""
+        label, score, upright, turned = (part.numpy() for part in (found.label, found.score, found.upright, found.turned))
+        kept = suppress(upright, score, label.astype(np.int64), overlap)
+        return cls(label[kept].astype(np.int64), score[kept].astype(float), upright[kept].astype(float), turned[kept].astype(float))
+
+
+@dataclass
+class Measured:
+    """Detections of many pictures beside their objects; ``classes`` are those that are asked for."""
+
+    classes: tuple[str, ...]
+    upright: BoxPrecision = field(default_factory=BoxPrecision)
+    turned: BoxPrecision = field(default_factory=BoxPrecision)
+    scores: list[Floats] = field(default_factory=list)
+    right: list[NDArray[np.bool_]] = field(default_factory=list)
+    objects: int = 0
+
+    def add(self, boxes: Boxes, truth: Objects) -> None:
+        """Take in one picture."""
+        wanted = np.array([self.classes.index(name) for name in truth.names], dtype=np.int64)
+        self.upright.add(boxes.upright, boxes.score, boxes.label, truth.upright, wanted)
+        if truth.outlined:
+            kept = suppress(boxes.turned, boxes.score, boxes.label, OVERLAP)
+            self.turned.add(boxes.turned[kept], boxes.score[kept], boxes.label[kept], truth.turned, wanted)
+        self.scores.append(boxes.score)
+        self.right.append(_right(boxes, truth.upright, wanted))
+        self.objects += len(wanted)
+
+    def result(self) -> dict[str, float]:
+        """AP50 and AP of upright boxes, AP50 of turned ones where outlines are known, recall at the lowest score, in per cent."""
+        made = self.upright.result()
+        found = {"AP50": made["AP50"], "AP": made["AP"], "recall": 100 * sum(int(r.sum()) for r in self.right) / max(self.objects, 1)}
+        if self.turned.found:
+            found["turned AP50"] = self.turned.result()["AP50"]
+        return found
+
+    def per_class(self) -> dict[str, float]:
+        """AP50 of upright boxes by class."""
+        return {self.classes[k]: part["AP50"] for k, part in self.upright.per_class().items()}
+
+    def calibration(self) -> dict[str, float]:
+        """Chance that a box is right as sigmoid(slope * logit(score) + bias), and the share of objects that have a box."""
+        scores, right = np.concatenate(self.scores), np.concatenate(self.right).astype(float)
+        slope, bias = fit_logistic(logit(scores), right)
+        return {"slope": slope, "bias": bias, "recall": float(right.sum()) / max(self.objects, 1), "boxes": float(len(right))}
+
+
+def logit(scores: NDArray[np.floating]) -> Floats:
+    """Log odds of scores."""
+    p = np.clip(np.asarray(scores, dtype=np.float64), 1e-6, 1 - 1e-6)
+    found: Floats = np.log(p / (1 - p))
+    return found
+
+
+def fit_logistic(x: Floats, y: Floats, steps: int = 30) -> tuple[float, float]:
+    """Slope and bias of the chance of y (N,), by Newton's method, with a little weight on slope 1 and bias 0."""
+    made = np.array([1.0, 0.0])
+    a = np.stack([x, np.ones_like(x)], axis=1)
+    for _ in range(steps):
+        p = 1 / (1 + np.exp(-(a @ made)))
+        slope = a.T @ (y - p) - (made - (1.0, 0.0))
+        curve = (a * (p * (1 - p))[:, None]).T @ a + np.eye(2)
+        made = made + np.linalg.solve(curve, slope)
+    return float(made[0]), float(made[1])
+
+
+def _right(boxes: Boxes, truth: Floats, wanted: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which boxes, the best first, find an object of their class that no better one has found."""
+    found = np.zeros(len(boxes.label), np.bool_)
+    if not len(wanted):
+        return found
+    overlap = np.where(boxes.label[:, None] == wanted[None], iou(boxes.upright, truth), 0.0)
+    for row in np.argsort(-boxes.score, kind="stable"):
+        best = int(overlap[row].argmax())
+        if overlap[row, best] >= OVERLAP:
+            found[row] = True
+            overlap[:, best] = 0.0
+    return found
+
+
+def truth_of(picture: Pictured) -> Objects:
+    """The objects of a whole picture."""
+    return objects.boxes_of(picture.names, picture.rings, picture.pixels.shape[:2], 0.0, picture.outlined)
+
+
+def measure(find: Find, held: Sequence[Pictured], classes: Sequence[str], zoom: float = 1.0) -> Measured:
+    """Look at whole pictures, enlarged by ``zoom``, for the classes that each is marked with."""
+    made = Measured(tuple(classes))
+    for picture in held:
+        pixels = torch.from_numpy(np.array(picture.pixels)).permute(2, 0, 1)[None].float() / 255
+        if zoom != 1.0:
+            size = [round(zoom * side) for side in pixels.shape[-2:]]
+            pixels = torch.nn.functional.interpolate(pixels, size=size, mode="bilinear", antialias=True, align_corners=False)
+        (found,) = find(ImageBatch.of(pixels))
+        marked = torch.tensor([name in picture.known for name in classes])
+        kept = marked[found.label]
+        shown = Peaks(*(part[kept] for part in found))
+        scaled = shown._replace(
+            upright=shown.upright / zoom, turned=torch.cat([shown.turned[:, :4] / zoom, shown.turned[:, 4:]], 1)
+        )
+        made.add(Boxes.of(scaled), truth_of(picture))
+    return made
+
+
+def pictures(root: Path, source: str, split: Split) -> list[Pictured]:
+    """Read the whole pictures of a split."""
+    return objects.load(root, source, split)
