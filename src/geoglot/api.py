@@ -10,6 +10,7 @@ from geoglot.archive import index as _index
 from geoglot.archive.sources import Sources
 from geoglot.core.protocols import Dual
 from geoglot.tasks.classify import Labels, classify
+from geoglot.tasks.detect import Detections, detect
 from geoglot.tasks.retrieve import retrieve
 from geoglot.tasks.segment import ClassMap, ClassMaps, segment, segment_all
 
@@ -17,9 +18,11 @@ __all__ = [
     "Archive",
     "ClassMap",
     "ClassMaps",
+    "Detections",
     "Labels",
     "Plan",
     "classify",
+    "detect",
     "index",
     "load",
     "plan",

@@ -1,0 +1,118 @@
+"""A class shown by boxes: one to five examples within the scenes, whose mean in the head's space is what is looked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from shapely.geometry import box as rectangle
+from shapely.geometry.base import BaseGeometry
+
+from geoglot.archive.sources import Source
+from geoglot.core.errors import GeoglotError, InputError
+from geoglot.geo import vectors
+from geoglot.geo.boxes import Box, from_polygon
+from geoglot.geo.scene import Scene
+from geoglot.models.detector import Detector
+from geoglot.nn.batch import ImageBatch
+from geoglot.tasks.classify.marks import onto_pixels
+from geoglot.tasks.classify.prompts import unit
+
+Floats = NDArray[np.float32]
+INNER = 0.15  # of the sides of a box: places within so much of its middle stand for it
+
+
+@dataclass(frozen=True)
+class Example:
+    """A box that the user has drawn; `scene` names the only scene that it is about, where the file says so."""
+
+    number: int
+    shape: BaseGeometry
+    label: str
+    scene: str | None
+
+
+def read_examples(path: str | Path, key: str = "label") -> list[Example]:
+    """The boxes of a GeoJSON file with the label in a property.
+
+    Raises `NotFoundError`, and `InputError` for no feature, an empty label, or a geometry that is no polygon.
+    """
+    features = vectors.read_features(path)
+    if not features:
+        raise InputError(f"{path} holds no boxes: draw polygons around one to five objects, with a property {key!r}.")
+    found = []
+    for number, (shape, values) in enumerate(features, 1):
+        label = " ".join(str(values.get(key) or "").split())
+        if not label:
+            raise InputError(f"Feature {number} of {path} has no {key!r}: say what the object is called.")
+        if shape.area == 0:
+            raise InputError(f"Feature {number} of {path} is a {shape.geom_type}: an example is a polygon around the object.")
+        scene = values.get("scene")
+        found.append(Example(number, shape, label, None if scene is None else str(scene)))
+    return found
+
+
+def directions(
+    examples: Sequence[Example], sources: Sequence[Source], detector: Detector, gsd: float | None, tile: int
+) -> dict[str, Floats]:
+    """The mean unit vector (D,) of the examples of each label, each looked at in the middle of a tile of its scene.
+
+    Raises `InputError` for an example that lies in none of the scenes.
+    """
+    found: dict[str, list[Floats]] = {}
+    left = list(examples)
+    for source in sources:
+        own = [example for example in left if example.scene in (None, source.id, os.path.basename(source.id))]  # noqa: PTH119
+        if not own:
+            continue
+        try:
+            ready = source.open({})
+        except GeoglotError:
+            continue  # told as skipped when the scenes are looked through
+        assert ready is not None
+        with ready.scene as scene:
+            for example in own:
+                place = _inside(example, scene)
+                if place is not None:
+                    found.setdefault(example.label, []).append(_look(place, scene, detector, gsd, tile))
+                    left.remove(example)
+    if left:
+        raise InputError(
+            f"Example {left[0].number} ({left[0].label}) lies in none of the {len(sources)} scenes. Boxes are in longitude and "
+            "latitude; for a scene without georeference in pixels (column, row)."
+        )
+    return {label: unit(np.mean(several, axis=0)[None])[0] for label, several in found.items()}
+
+
+def _inside(example: Example, scene: Scene) -> Box | None:
+    shape = onto_pixels(example.shape, scene)
+    if shape is None or not shape.centroid.intersects(rectangle(0, 0, scene.shape[1], scene.shape[0])):
+        return None
+    return from_polygon(shape)
+
+
+def _look(place: Box, scene: Scene, detector: Detector, gsd: float | None, tile: int) -> Floats:
+    ratio = 1.0 if gsd is None or scene.gsd is None else gsd / scene.gsd
+    side = round(tile * ratio)
+    height, width = (min(side, length) for length in scene.shape)
+    row = min(max(round(place.y - height / 2), 0), scene.shape[0] - height)
+    col = min(max(round(place.x - width / 2), 0), scene.shape[1] - width)
+    shape = max(1, round(height / ratio)), max(1, round(width / ratio))
+    seen = scene.display(window=(row, col, height, width), shape=shape)
+    batch = ImageBatch.of(torch.from_numpy(seen.data[None].copy()), torch.from_numpy(seen.valid[None].copy()))
+    return prototype(detector, batch, [Box.oriented((place.x - col) / ratio, (place.y - row) / ratio, place.width / ratio, place.height / ratio, place.angle)])
+
+
+def prototype(detector: Detector, batch: ImageBatch, boxes: Sequence[Box]) -> Floats:
+    """The mean unit vector (D,) of boxes, in pixels, of the one picture of a batch."""
+    spots = []
+    for box in boxes:
+        inner = Box(box.x, box.y, box.width * 2 * INNER, box.height * 2 * INNER, box.angle)
+        spots += [(0, box.x, box.y), *((0, x, y) for x, y in inner.corners())]
+    vectors_of = detector.at(detector.look(batch), spots)
+    return unit(vectors_of.numpy().mean(axis=0)[None])[0]

@@ -1,0 +1,180 @@
+"""The verb: from scenes and words, or examples, to boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoglot import models
+from geoglot.archive.rows import Asked
+from geoglot.archive.sources import Source, Sources, listed
+from geoglot.core.errors import InputError, ModelError
+from geoglot.models import detector as heads
+from geoglot.models.detector import Detector
+from geoglot.models.dual import DualModel
+from geoglot.nn.batch import ImageBatch
+from geoglot.tasks.classify import prompts
+from geoglot.tasks.detect import examples as shown
+from geoglot.tasks.detect import tiles
+from geoglot.tasks.detect.boxes import Detections
+from geoglot.tasks.detect.counts import Calibration
+from geoglot.tasks.detect.dense import by_dense
+from geoglot.text import templates as words
+
+Route = Literal["auto", "head", "dense"]
+Prompt = Literal["text", "examples", "both"]
+LEAST = {"head": 0.3, "dense": 0.5}
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Examples of classes: a GeoJSON file of boxes, the property with the label, and whether words count beside them."""
+
+    boxes: str | Path
+    key: str = "label"
+    prompt: Prompt = "both"
+
+    def __post_init__(self) -> None:
+        if self.prompt not in ("text", "examples", "both"):
+            raise InputError(f"The prompt is text, examples or both, got {self.prompt!r}.")
+
+
+def detect(
+    model: Any,
+    sources: Sources,
+    labels: str | Path | Iterable[str] | Mapping[str, Sequence[str]] | None = None,
+    *,
+    examples: str | Path | Shown | None = None,
+    route: Route = "auto",
+    head: str | Path | None = None,
+    templates: Sequence[str] = (),
+    min_score: float | None = None,
+    upright: bool = False,
+    tile: int = 512,
+    gsd: float | None = None,
+    overlap: float = 0.25,
+    sensor: str | None = None,
+    bands: Sequence[str] | None = None,
+    time: str | None = None,
+    batch: int = 8,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Detections:
+    """Find objects in scenes of any size: boxes with label and score, and how many there are.
+
+    `model` is a dual encoder, its name, or a function that loads one once the request is known to make sense. `labels` are words
+    with synonyms (see `text.templates.read_labels`), or, with `examples`, those of the boxes. The route `head` uses a trained
+    detection head (the one that comes with the model, or of the file `head`), `dense` what cells of the picture resemble, with
+    any model that has dense features; `auto` takes the head where there is one. Turned boxes are given, or `upright` ones.
+
+    Scenes are cut into tiles of `tile` pixels (of `gsd` metres where that is given) that share `overlap` of their side. Broken
+    scenes are told in the result and stop nothing.
+
+    Raises `InputError` for a request that makes no sense before any pixel is read, `ModelError` for a route that the model does
+    not have, `RasterError` when no scene can be read.
+    """
+    _check(route, head, min_score, tile, overlap, gsd, batch)
+    drawn = Shown(examples) if isinstance(examples, str | Path) else examples
+    given = None if drawn is None else shown.read_examples(drawn.boxes, drawn.key)
+    if labels is None and given is None:
+        raise InputError("Say what to look for: labels in words, or boxed examples (--examples).")
+    classes = words.read_labels(labels if labels is not None else list(dict.fromkeys(e.label for e in given or ())))
+    if strange := {e.label for e in given or ()} - set(classes):
+        raise InputError(f"No label is called {sorted(strange)[0]!r} as an example is; the labels are {', '.join(classes)}.")
+    templates = words.check(templates)
+    wanted = listed(sources, Asked(sensor, tuple(bands) if bands else None, time))
+    if isinstance(model, str | Path):
+        model = models.load(model)
+    elif callable(model) and not hasattr(model, "spec"):
+        model = model()
+    if _route(model, route, head) == "dense":
+        if given is not None:
+            raise InputError("Examples are for the route head: leave out --examples, or train a head for this model.")
+        known = prompts.encode(model, classes, templates)
+        way = _Way("dense", by_dense(model, known, templates), LEAST["dense"], None)
+    else:
+        found = heads.open_detector(model, None if head is None else Path(head))
+        towards = found.directions(prompts.encode(model, classes, templates).vectors)
+        if given is not None and drawn is not None:
+            by_boxes = shown.directions(given, wanted, found, gsd, tile)
+            towards = with_examples(towards, list(classes), by_boxes, drawn.prompt)
+        told = found.card.calibration
+        calibration = Calibration.of(told) if given is None else None  # it was measured with words
+        way = _Way("head", by_head(found, towards), told.get("least", LEAST["head"]), calibration)
+    least = way.least if min_score is None else min_score
+    how = tiles.Run(model.spec, way.find, tile, overlap, gsd, upright, least, batch, workers, progress)
+    scenes, skipped = tiles.run(wanted, how)
+    name = model.spec.name
+    return Detections(tuple(scenes), tuple(classes), name, way.route, upright, least, way.calibration, tuple(skipped))
+
+
+@dataclass(frozen=True)
+class _Way:
+    """What finds boxes, the least score that is given by default, and what scores are worth where that is known."""
+
+    route: str
+    find: tiles.Finder
+    least: float
+    calibration: Calibration | None
+
+
+def _check(
+    route: str, head: Any, min_score: float | None, tile: int, overlap: float, gsd: float | None, batch: int
+) -> None:
+    if route not in ("auto", "head", "dense"):
+        raise InputError(f"The route is auto, head or dense, got {route!r}.")
+    if head is not None and route == "dense":
+        raise InputError("A head is not asked on the route dense: leave out --head or --route.")
+    if min_score is not None and not 0 <= min_score <= 1:
+        raise InputError(f"The least score is from 0 to 1, got {min_score}.")
+    if not 64 <= tile <= 4096 or tile % tiles.STEP:
+        raise InputError(f"A tile has 64 to 4096 pixels a side, a multiple of {tiles.STEP}, got {tile}.")
+    if not 0 <= overlap <= 0.5:
+        raise InputError(f"The overlap of tiles is from 0 to 0.5 of their side, got {overlap}.")
+    if gsd is not None and not 0 < gsd < 1e6:
+        raise InputError(f"The ground sampling distance must be positive metres, got {gsd}.")
+    if batch < 1:
+        raise InputError(f"A batch holds at least one tile, got {batch}.")
+
+
+def _route(model: Any, route: str, head: Any) -> str:
+    """The route that is taken. Raises `ModelError` where a model has no head."""
+    ours = isinstance(model, DualModel)
+    if route == "auto":
+        return "head" if ours and (head is not None or heads.head_of(model.spec) is not None) else "dense"
+    if route == "head" and not ours:
+        raise ModelError(f"{model.spec.name} has no detection head, only models of ours can have one: use --route dense.")
+    return route
+
+
+def with_examples(towards: Floats, names: Sequence[str], by_boxes: Mapping[str, Floats], prompt: Prompt) -> Floats:
+    """Directions (K, D) of words, changed for the classes that have examples: those of the boxes, or the mean of both."""
+    made = towards.copy()
+    for name, vector in by_boxes.items():
+        k = list(names).index(name)
+        if prompt != "text":
+            made[k] = prompts.unit((vector + (made[k] if prompt == "both" else 0))[None])[0]
+    return made
+
+
+def by_head(found: Detector, towards: Floats) -> tiles.Finder:
+    """A finder for directions (K, D) in the head's space."""
+
+    def find(batch: ImageBatch) -> list[tiles.Boxes]:
+        return [
+            tiles.Boxes(
+                one.label.numpy().astype(np.int64),
+                one.score.double().numpy(),
+                one.upright.double().numpy(),
+                one.turned.double().numpy(),
+            )
+            for one in found.find(batch, towards)
+        ]
+
+    return find
