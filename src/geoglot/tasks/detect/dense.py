@@ -112,4 +112,4 @@ def _steepest(profile: Floats, edge: int, reach: int) -> float:
     if not len(at) or reach < 1:
         return float(edge)
     near = 1 - 0.5 * np.abs(at - edge) / reach
-    return float(at[int((profile[at - 1] * near).argmax())])
+    return float(at[int(((profile[at - 1] + 1e-9) * near).argmax())])  # where nothing changes the edge stays

@@ -1,7 +1,7 @@
 """Tiles through whatever finds boxes in a picture, and the boxes of all tiles of a scene put together.
 
 An object on the edge of a tile is seen whole in the next one where it is smaller than what neighbours share: there what touches
-an inner edge is left out. What remains double is suppressed.
+an inner edge is left out. What remains double is suppressed, and so are parts of longer objects that a tile has cut off.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import shapely
 import torch
 from numpy.typing import NDArray
 
@@ -30,6 +31,7 @@ from geoglot.tasks.detect.boxes import SceneBoxes
 
 EDGE = 2.0  # seen pixels from an inner edge of a tile within which a box touches it
 OVERLAP = 0.5  # of two boxes of one label (intersection over union), above which the worse one goes
+COVERED = 0.7  # of a box that a tile has cut, within a larger box of its label, above which it is a part of that
 STEP = 32  # pixels that sides of what a model sees are made a multiple of
 Floats = NDArray[np.float64]
 
@@ -121,6 +123,19 @@ class _Part:
     scene: Scene
     tiling: Tiling
     found: list[Boxes] = field(default_factory=list)
+    cut: list[NDArray[np.bool_]] = field(default_factory=list)
+
+    def take(self, window: Window, found: Boxes) -> None:
+        """Take in the boxes of a tile."""
+        boxes = found.moved(window, self.tiling.scale)
+        cut, short = _cut(boxes, window, self.tiling)
+        kept = ~(cut & short)
+        self.found.append(boxes.take(kept))
+        self.cut.append(cut[kept])
+
+    def finish(self, how: Run) -> SceneBoxes:
+        """Put the boxes of all tiles together."""
+        return finish(self.scene, together(self.found), np.concatenate([*self.cut, np.zeros(0, np.bool_)]), how.upright, how.least)
 
 
 def run(sources: Sequence[Source], how: Run) -> tuple[list[SceneBoxes], list[tuple[str, str]]]:
@@ -138,51 +153,66 @@ def run(sources: Sequence[Source], how: Run) -> tuple[list[SceneBoxes], list[tup
                 if isinstance(item, Seen):
                     part = parts.setdefault(item.job.scene.id, _Part(item.job.scene, item.job.tiling))
                     for window, found in zip(item.windows, item.vectors, strict=True):
-                        boxes = found.moved(window, part.tiling.scale)
-                        part.found.append(boxes.take(_whole(boxes, window, part.tiling)))
+                        part.take(window, found)
                     continue
                 held = parts.pop(item.source, None)
                 if item.error is not None or held is None:
                     skipped.append((item.source, item.error or "it holds no valid pixels"))
                 else:
-                    done[item.source] = finish(held.scene, together(held.found), how.upright, how.least)
+                    done[item.source] = held.finish(how)
     if skipped and not done:
         raise RasterError(nothing(skipped))
     return [done[source.id] for source in sources if source.id in done], skipped
 
 
-def _whole(boxes: Boxes, window: Window, tiling: Tiling) -> NDArray[np.bool_]:
-    """Which boxes (N,), in pixels of the scene, are not cut by an inner edge of their tile, or are too long for the next tile."""
-    kept = np.ones(len(boxes.label), np.bool_)
+def _cut(boxes: Boxes, window: Window, tiling: Tiling) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which boxes (N,), in pixels of the scene, touch an inner edge of their tile, and which are short enough for the next tile."""
+    cut, short = np.zeros(len(boxes.label), np.bool_), np.ones(len(boxes.label), np.bool_)
     near = EDGE / tiling.scale
     for axis in (0, 1):
         first, length = window[axis], window[2 + axis]
         low, high = boxes.upright[:, 1 - axis], boxes.upright[:, 3 - axis]
-        short = np.minimum(high, first + length) - np.maximum(low, first) < tiling.overlap * tiling.side - 2 * near
-        if first > 0:
-            kept &= ~(short & (low < first + near))
-        if first + length < tiling.shape[axis]:
-            kept &= ~(short & (high > first + length - near))
-    return kept
+        touches = ((first > 0) & (low < first + near)) | (
+            (first + length < tiling.shape[axis]) & (high > first + length - near)
+        )
+        inside = np.minimum(high, first + length) - np.maximum(low, first) < tiling.overlap * tiling.side - 2 * near
+        cut |= touches
+        short &= inside | ~touches
+    return cut, short
 
 
-def finish(scene: Scene, boxes: Boxes, upright: bool, least: float) -> SceneBoxes:
-    """Suppress what is double, the upright boxes cut at the frame, and part what is given from what is too weak."""
+def finish(scene: Scene, boxes: Boxes, cut: NDArray[np.bool_], upright: bool, least: float) -> SceneBoxes:
+    """Suppress what is double or ``cut`` off another, and part what is given from what is too weak."""
     height, width = scene.shape
-    if upright:
-        rows = np.clip(boxes.upright, 0, (width, height, width, height))
-    else:
-        rows = boxes.turned
-        middle = (rows[:, 0] >= 0) & (rows[:, 0] <= width) & (rows[:, 1] >= 0) & (rows[:, 1] <= height)
-        boxes, rows = boxes.take(middle), rows[middle]
-    kept = suppress(rows, boxes.score, boxes.label, OVERLAP)
-    kept = kept[(rows[kept][:, 2:4] > (rows[kept][:, :2] if upright else 0)).all(axis=1)]
+    rows = np.clip(boxes.upright, 0, (width, height, width, height)) if upright else boxes.turned
+    sides = rows[:, 2:4] - rows[:, :2] if upright else rows[:, 2:4]
+    middle = (boxes.upright[:, :2] + boxes.upright[:, 2:]) / 2
+    real = (sides > 0).all(axis=1) & ((middle >= 0) & (middle <= (width, height))).all(axis=1)
+    kept = np.flatnonzero(real)
+    kept = kept[suppress(rows[kept], boxes.score[kept], boxes.label[kept], OVERLAP)]
+    kept = kept[~_parts(boxes.take(kept), cut[kept])]
     label, score = boxes.label[kept], boxes.score[kept]
     strong = score >= least
     given = rows[kept][strong]
     if upright:
         given = oriented(given)
     return SceneBoxes.of(scene, given, label[strong], score[strong], (label[~strong], score[~strong]))
+
+
+def _parts(boxes: Boxes, cut: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which boxes (N,) that were cut lie mostly in a larger one of their label."""
+    found = np.zeros(len(cut), np.bool_)
+    own = np.flatnonzero(cut)
+    if not len(own):
+        return found
+    shapes = shapely.box(*boxes.upright.T)
+    areas = shapely.area(shapes)
+    near, other = shapely.STRtree(shapes).query(shapes[own])
+    near = own[near]
+    larger = (boxes.label[near] == boxes.label[other]) & (areas[other] > areas[near])
+    near, other = near[larger], other[larger]
+    found[near[shapely.area(shapely.intersection(shapes[near], shapes[other])) > COVERED * areas[near]]] = True
+    return found
 
 
 def oriented(upright: Floats) -> Floats:
