@@ -79,7 +79,8 @@ class Measured:
         """Chance that a box is right as sigmoid(slope * logit(score) + bias), and the share of objects that have a box."""
         scores, right = np.concatenate(self.scores), np.concatenate(self.right).astype(float)
         slope, bias = fit_logistic(logit(scores), right)
-        return {"slope": slope, "bias": bias, "recall": float(right.sum()) / max(self.objects, 1), "boxes": float(len(right))}
+        found = {"slope": slope, "bias": bias, "recall": float(right.sum()) / max(self.objects, 1)}
+        return found | {"least": least(scores, right, self.objects), "boxes": float(len(right))}
 
 
 def logit(scores: NDArray[np.floating]) -> Floats:
@@ -99,6 +100,14 @@ def fit_logistic(x: Floats, y: Floats, steps: int = 30) -> tuple[float, float]:
         curve = (a * (p * (1 - p))[:, None]).T @ a + np.eye(2)
         made = made + np.linalg.solve(curve, slope)
     return float(made[0]), float(made[1])
+
+
+def least(scores: Floats, right: Floats, objects: int) -> float:
+    """The score above which boxes have the best F1, rounded to two digits."""
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(right[order])
+    f1 = 2 * hits / (np.arange(1, len(hits) + 1) + objects)
+    return round(float(scores[order][int(f1.argmax())]), 2) if len(hits) else 0.5
 
 
 def _right(boxes: Boxes, truth: Floats, wanted: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from geoglot.core.errors import ModelError
+from geoglot.core.errors import ModelError, NotFoundError
 from geoglot.core.protocols import ModelSpec
 from geoglot.models import weights
 from geoglot.models.dual import DualModel
 from geoglot.models.files import native
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.cells import channels_last
-from geoglot.nn.detection import DetectionConfig, DetectionHead, Found, Peaks, peaks
+from geoglot.nn.detection import STRIDE, DetectionConfig, DetectionHead, Found, Peaks, peaks
 
 SUFFIX = ".detect.safetensors"
 FLOOR = 0.05  # score below which no place is looked at: what lies below is as good as never right
@@ -65,7 +65,7 @@ def head_of(spec: ModelSpec) -> Path | None:
     """The file of the head that comes with a model of ours, None where there is none."""
     try:
         file = native(spec.id)
-    except Exception:  # a published model, or one from elsewhere
+    except NotFoundError:  # a published model, or one from elsewhere
         return None
     own = file.with_name(file.name.removesuffix(".safetensors") + SUFFIX)
     return own if own.exists() else None
@@ -109,14 +109,14 @@ class Detector:
         found = self.look(batch)
         with torch.inference_mode():
             logits = self.head.logits(found.features, torch.from_numpy(directions).to(self.model.device))
-            return [Peaks(*(part.float().cpu() for part in one)) for one in peaks(logits, found, least, most)]
+            return [one.plain() for one in peaks(logits, found, least, most)]
 
     def at(self, found: Found, rows: Sequence[tuple[int, float, float]]) -> Tensor:
         """Unit vectors (N, D) of places, each given as the number of its picture and x, y in pixels."""
         _, _, h, w = found.edges.shape
         with torch.inference_mode():
             parts = [
-                found.features[b, :, min(max(int(y / 4), 0), h - 1), min(max(int(x / 4), 0), w - 1)] for b, x, y in rows
+                found.features[b, :, min(max(int(y / STRIDE), 0), h - 1), min(max(int(x / STRIDE), 0), w - 1)] for b, x, y in rows
             ]
             return self.head.vectors(torch.stack(parts)).cpu()
 

@@ -159,6 +159,10 @@ class Peaks(NamedTuple):
     turned: Tensor
     features: Tensor
 
+    def plain(self) -> Peaks:
+        """The same on the CPU, numbers in float32."""
+        return Peaks(*(part.cpu().float() if part.is_floating_point() else part.cpu() for part in self))
+
 
 def peaks(logits: Tensor, found: Found, least: float, most: int) -> list[Peaks]:
     """Take the places of each class whose score is the highest of their neighbours and at least ``least``, at most ``most``."""

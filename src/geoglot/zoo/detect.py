@@ -37,6 +37,7 @@ from geoglot.zoo._detect_words import Vocabulary
 
 OF = "vhr10"  # whose validation the run is measured by
 STANDARD = 24  # pictures that the constants of the head are measured on
+APART = 900_000  # number of the first batch of these
 
 
 class Recipe(Config):
@@ -154,7 +155,7 @@ def build(recipe: Recipe, stream: Stream, model: Nano, words: Vocabulary) -> Tra
     torch.manual_seed(recipe.train.seed)
     head = DetectionHead(recipe.head.model_copy(update={"channels": model.config.image.widths, "dim": model.config.head.dim}))
     trained = Trained(model, head, torch.bfloat16 if recipe.train.precision == "bf16" else torch.float32)
-    parts = [stream.batch(-1 - i).images for i in range(math.ceil(STANDARD / recipe.batch))]
+    parts = [stream.batch(APART + i).images for i in range(math.ceil(STANDARD / recipe.batch))]
     with torch.no_grad():
         maps = [trained.tower.maps(part.pixels, part.valid) for part in parts]
     head.prepare([torch.cat(level) for level in zip(*maps, strict=True)], torch.cat([one.flatten(0, 1) for one in words.vectors]))
@@ -198,7 +199,7 @@ def finding(trained: nn.Module, words: Vocabulary) -> figures.Find:
         trained.eval()
         with torch.autocast(batch.pixels.device.type, torch.bfloat16):
             logits, found = trained(batch, texts)
-        return [Peaks(*(part.float() for part in one)) for one in peaks(logits, found, detector.FLOOR, detector.MOST)]
+        return [one.plain() for one in peaks(logits, found, detector.FLOOR, detector.MOST)]
 
     return find
 
