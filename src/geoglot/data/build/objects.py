@@ -15,6 +15,7 @@ from PIL import Image
 from geoglot.core.config import Config
 from geoglot.core.parts import find
 from geoglot.core.progress import track
+from geoglot.data.build.windows import wholes
 from geoglot.data.sample import Sample, Split
 from geoglot.data.synth import KINDS, landscape, render
 from geoglot.geo.boxes import from_polygon
@@ -44,11 +45,6 @@ class Pictured:
     outlined: bool
 
 
-def whole(sample: Sample) -> bool:
-    """Whether a sample is a whole picture, and not one of the windows that sources cut out of it."""
-    return "@" not in sample.id
-
-
 def pictured(sample: Sample, known: Iterable[str]) -> Pictured:
     """Read the picture of a sample; only objects of ``known`` classes are taken along."""
     pixels = sample.pictures[0].read()
@@ -73,7 +69,7 @@ def phrases_of(source: str) -> tuple[str, ...]:
 def load(root: Path, source: str, split: Split) -> list[Pictured]:
     """Read every whole picture of a split of a source."""
     known = phrases_of(source)
-    return [pictured(sample, known) for sample in find("data.sources", source).rows(root, split) if whole(sample)]
+    return [pictured(sample, known) for sample in wholes(find("data.sources", source).rows(root, split))]
 
 
 def without(picture: Pictured, classes: Iterable[str]) -> Pictured:
