@@ -221,7 +221,7 @@ def test_edges_move_to_edges_of_the_picture() -> None:
         (["ship", "ship"], {}, "named twice"),
         (["ship", ""], {}, "empty"),
         (None, {}, "Say what to look for"),
-        (["ship"], {"route": "best"}, "route is auto"),
+        (["ship"], {"route": "best"}, "route is one of auto"),
         (["ship"], {"min_score": 2.0}, "from 0 to 1"),
         (["ship"], {"tile": 100}, "multiple of 32"),
         (["ship"], {"overlap": 0.8}, "overlap"),

@@ -30,8 +30,18 @@ def run(
     examples: Annotated[Path | None, typer.Option(metavar="GEOJSON", help="One to five boxes of each class as examples.")] = None,
     prompt: Annotated[str, typer.Option(metavar="text|examples|both", help="With --examples: what is looked for.")] = "both",
     key: Annotated[str, typer.Option("--property", metavar="NAME", help="With --examples: what holds the label.")] = "label",
-    route: Annotated[str, typer.Option(metavar="auto|head|dense", help="A trained head, or what cells resemble.")] = "auto",
+    route: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|head|dense|grounding|points|crops",
+            help="A trained head, what cells resemble, or Grounding DINO and SAM in one of three ways.",
+        ),
+    ] = "auto",
     head: Annotated[Path | None, typer.Option(metavar="FILE", help="Another head of the model (.safetensors).")] = None,
+    sam: Annotated[str | None, typer.Option(metavar="MODEL", help="A SAM of transformers: a hub id or a folder.")] = None,
+    grounding: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="A Grounding DINO of transformers: a hub id or a folder.")
+    ] = None,
     template: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="A sentence with {} for the class; may be repeated.")
     ] = None,
@@ -67,6 +77,8 @@ def run(
         examples=None if examples is None else task.Shown(examples, key, _prompt(prompt)),
         route=_route(route),
         head=head,
+        sam=sam,
+        grounding=grounding,
         templates=template or (),
         min_score=min_score,
         upright=upright,

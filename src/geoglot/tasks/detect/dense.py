@@ -7,7 +7,6 @@ for words on models without a trained head.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,16 +30,11 @@ LEAST = 4  # places of a part
 Floats = NDArray[np.float64]
 
 
-def by_dense(model: Any, known: Prompts, templates: Sequence[str] = ()) -> Finder:
+def by_dense(model: Any, known: Prompts) -> Finder:
     """A finder for classes in words. Raises `ModelError` for a model without dense features."""
     if not callable(getattr(model, "dense", None)):
         raise ModelError(f"{type(model).__name__} has no dense features: use nano, or a published CLIP or SigLIP.")
-    said = {phrase.lower() for phrases in known.phrases for phrase in phrases}
-    rest = [word for word in EVERYTHING_ELSE if not any(word in phrase or phrase in word for phrase in said)]
-    if not rest:
-        raise InputError(f"The labels say everything there is ({', '.join(known.names)}): ask for some of them at a time.")
-    other = prompts.encode(model, {word: (word,) for word in rest}, templates)
-    texts = torch.from_numpy(np.concatenate([known.vectors, other.vectors]))
+    texts = torch.from_numpy(np.concatenate([known.vectors, others(model, known).vectors]))
     temperature = scores.calibration(model.spec).temperature
 
     def find(batch: ImageBatch) -> list[Boxes]:
@@ -52,6 +46,15 @@ def by_dense(model: Any, known: Prompts, templates: Sequence[str] = ()) -> Finde
         return [_of_picture(batch.pixels[i].cpu(), maps[i], seen[i], len(known.names)) for i in range(len(batch))]
 
     return find
+
+
+def others(model: Any, known: Prompts) -> Prompts:
+    """Words for everything else, without what the labels say already. Raises `InputError` where nothing is left."""
+    said = {phrase.lower() for phrases in known.phrases for phrase in phrases}
+    rest = [word for word in EVERYTHING_ELSE if not any(word in phrase or phrase in word for phrase in said)]
+    if not rest:
+        raise InputError(f"The labels say everything there is ({', '.join(known.names)}): ask for some of them at a time.")
+    return prompts.encode(model, {word: (word,) for word in rest}, known.templates)
 
 
 def _of_picture(pixels: Tensor, shares: Tensor, seen: Tensor, classes: int) -> Boxes:

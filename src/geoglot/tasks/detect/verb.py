@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +20,16 @@ from geoglot.models.dual import DualModel
 from geoglot.nn.batch import ImageBatch
 from geoglot.tasks.classify import prompts
 from geoglot.tasks.detect import examples as shown
-from geoglot.tasks.detect import tiles
+from geoglot.tasks.detect import text2seg, tiles
 from geoglot.tasks.detect.boxes import Detections
 from geoglot.tasks.detect.counts import Calibration
 from geoglot.tasks.detect.dense import by_dense
 from geoglot.text import templates as words
 
-Route = Literal["auto", "head", "dense"]
+Route = Literal["auto", "head", "dense", "grounding", "points", "crops"]
 Prompt = Literal["text", "examples", "both"]
-LEAST = {"head": 0.3, "dense": 0.5}
+LEAST = {"head": 0.3, "dense": 0.5, "grounding": 0.35, "points": 0.3, "crops": 0.3}
+SAM = ("grounding", "points", "crops")
 Floats = NDArray[np.float32]
 
 
@@ -53,6 +54,8 @@ def detect(
     examples: str | Path | Shown | None = None,
     route: Route = "auto",
     head: str | Path | None = None,
+    sam: str | Path | None = None,
+    grounding: str | Path | None = None,
     templates: Sequence[str] = (),
     min_score: float | None = None,
     upright: bool = False,
@@ -71,7 +74,9 @@ def detect(
     `model` is a dual encoder, its name, or a function that loads one once the request is known to make sense. `labels` are words
     with synonyms (see `text.templates.read_labels`), or, with `examples`, those of the boxes. The route `head` uses a trained
     detection head (the one that comes with the model, or of the file `head`), `dense` what cells of the picture resemble, with
-    any model that has dense features; `auto` takes the head where there is one. Turned boxes are given, or `upright` ones.
+    any model that has dense features; `auto` takes the head where there is one. Three more routes are Text2Seg's (see
+    `geoglot.tasks.detect.text2seg`), with folders or hub ids of transformers' models `sam` and `grounding`. Turned boxes are
+    given, or `upright` ones.
 
     Scenes are cut into tiles of `tile` pixels (of `gsd` metres where that is given) that share `overlap` of their side. Broken
     scenes are told in the result and stop nothing.
@@ -79,7 +84,8 @@ def detect(
     Raises `InputError` for a request that makes no sense before any pixel is read, `ModelError` for a route that the model does
     not have, `RasterError` when no scene can be read.
     """
-    _check(route, head, min_score, tile, overlap, gsd, batch)
+    _check(route, head, sam, grounding)
+    _check_numbers(min_score, tile, overlap, gsd, batch)
     drawn = Shown(examples) if isinstance(examples, str | Path) else examples
     given = None if drawn is None else shown.read_examples(drawn.boxes, drawn.key)
     if labels is None and given is None:
@@ -93,20 +99,16 @@ def detect(
         model = models.load(model)
     elif callable(model) and not hasattr(model, "spec"):
         model = model()
-    if _route(model, route, head) == "dense":
+    chosen = _route(model, route, head)
+    if chosen == "head":
+        way = _by_head(model, head, prompts.encode(model, classes, templates))
+        if given is not None and drawn is not None and way.detector is not None:
+            by_boxes = shown.directions(given, wanted, way.detector, gsd, tile)
+            way = way.towards(with_examples(way.directions, list(classes), by_boxes, drawn.prompt))
+    else:
         if given is not None:
             raise InputError("Examples are for the route head: leave out --examples, or train a head for this model.")
-        known = prompts.encode(model, classes, templates)
-        way = _Way("dense", by_dense(model, known, templates), LEAST["dense"], None)
-    else:
-        found = heads.open_detector(model, None if head is None else Path(head))
-        towards = found.directions(prompts.encode(model, classes, templates).vectors)
-        if given is not None and drawn is not None:
-            by_boxes = shown.directions(given, wanted, found, gsd, tile)
-            towards = with_examples(towards, list(classes), by_boxes, drawn.prompt)
-        told = found.card.calibration
-        calibration = Calibration.of(told) if given is None else None  # it was measured with words
-        way = _Way("head", by_head(found, towards), told.get("least", LEAST["head"]), calibration)
+        way = _Way(chosen, _finder(chosen, model, prompts.encode(model, classes, templates), sam, grounding), LEAST[chosen])
     least = way.least if min_score is None else min_score
     how = tiles.Run(model.spec, way.find, tile, overlap, gsd, upright, least, batch, workers, progress)
     scenes, skipped = tiles.run(wanted, how)
@@ -121,16 +123,53 @@ class _Way:
     route: str
     find: tiles.Finder
     least: float
-    calibration: Calibration | None
+    calibration: Calibration | None = None
+    detector: Detector | None = None
+    directions: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+
+    def towards(self, directions: Floats) -> _Way:
+        """The same for other directions, which it is not calibrated for."""
+        assert self.detector is not None
+        return replace(self, find=by_head(self.detector, directions), directions=directions, calibration=None)
 
 
-def _check(
-    route: str, head: Any, min_score: float | None, tile: int, overlap: float, gsd: float | None, batch: int
-) -> None:
-    if route not in ("auto", "head", "dense"):
-        raise InputError(f"The route is auto, head or dense, got {route!r}.")
-    if head is not None and route == "dense":
-        raise InputError("A head is not asked on the route dense: leave out --head or --route.")
+def _by_head(model: Any, head: str | Path | None, known: prompts.Prompts) -> _Way:
+    found = heads.open_detector(model, None if head is None else Path(head))
+    directions, told = found.directions(known.vectors), found.card.calibration
+    least = told.get("least", LEAST["head"])
+    return _Way("head", by_head(found, directions), least, Calibration.of(told), found, directions)
+
+
+def _finder(
+    route: str, model: Any, known: prompts.Prompts, sam: str | Path | None, grounding: str | Path | None
+) -> tiles.Finder:
+    if route == "dense":
+        return by_dense(model, known)
+    from geoglot.models.grounding import Grounding
+    from geoglot.models.sam import Sam
+
+    cutter = None if sam is None else Sam.open(sam)
+    if route == "grounding":
+        assert grounding is not None
+        return text2seg.by_grounding(Grounding.open(grounding), cutter, known)
+    assert cutter is not None
+    return (text2seg.by_points if route == "points" else text2seg.by_crops)(model, cutter, known)
+
+
+def _check(route: str, head: Any, sam: Any, grounding: Any) -> None:
+    if route not in get_args(Route):
+        raise InputError(f"The route is one of {', '.join(get_args(Route))}; got {route!r}.")
+    if head is not None and route not in ("auto", "head"):
+        raise InputError(f"A head is not asked on the route {route}: leave out --head or --route.")
+    if sam is not None and route not in SAM:
+        raise InputError("SAM is for --route grounding, points or crops: say which, or leave out --sam.")
+    if sam is None and route in ("points", "crops"):
+        raise InputError(f"The route {route} needs SAM: give a folder or a hub id of one with --sam.")
+    if (grounding is None) is (route == "grounding"):
+        raise InputError("--route grounding and --grounding (a folder or hub id of a Grounding DINO) go together.")
+
+
+def _check_numbers(min_score: float | None, tile: int, overlap: float, gsd: float | None, batch: int) -> None:
     if min_score is not None and not 0 <= min_score <= 1:
         raise InputError(f"The least score is from 0 to 1, got {min_score}.")
     if not 64 <= tile <= 4096 or tile % tiles.STEP:
