@@ -103,7 +103,9 @@ def test_it_learns_a_picture_by_heart() -> None:
     optimiser = torch.optim.Adam(head.parameters(), 5e-3)
     for _ in range(250):
         found = head(seen)
-        loss, _ = detection(head.logits(found.features, head.directions(texts)), found.edges, found.turned, true, DetectionLossConfig())
+        loss, _ = detection(
+            head.logits(found.features, head.directions(texts)), found.edges, found.turned, true, DetectionLossConfig()
+        )
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -145,7 +145,9 @@ def test_the_head_is_a_file_of_its_model(tmp_path: Path) -> None:
     model, file = tiny(tmp_path)
     found = heads.open_detector(model, file)
     assert found.card.classes == ("boat",)
-    other = DualModel(nano_kit.tiny_nano(), nano_kit.tiny_nano().spec("1" * 32, "", "tiny", "1"), torch.device("cpu"), torch.float32)
+    other = DualModel(
+        nano_kit.tiny_nano(), nano_kit.tiny_nano().spec("1" * 32, "", "tiny", "1"), torch.device("cpu"), torch.float32
+    )
     with pytest.raises(ModelError, match="train it anew"):
         heads.open_detector(other, file)
     with pytest.raises(ModelError, match="no detection head"):
@@ -154,7 +156,9 @@ def test_the_head_is_a_file_of_its_model(tmp_path: Path) -> None:
 
 def test_results_and_writers(tmp_path: Path) -> None:
     model, file = tiny(tmp_path)
-    path = write(tmp_path / "a.tif", [(8, 8, 24, 16)], (96, 96), Grid(CRS.from_epsg(32631), Affine(1, 0, 5e5, 0, -1, 5e6), (96, 96)))
+    path = write(
+        tmp_path / "a.tif", [(8, 8, 24, 16)], (96, 96), Grid(CRS.from_epsg(32631), Affine(1, 0, 5e5, 0, -1, 5e6), (96, 96))
+    )
     how = {"head": file, "min_score": 0.0, "progress": False, "tile": 96}
     made = task.detect(model, path, ["boat", "water|harbour"], **how)  # type: ignore[arg-type]
     again = task.detect(model, path, ["boat", "water|harbour"], **how)  # type: ignore[arg-type]
@@ -200,10 +204,11 @@ def test_dense_route_needs_no_head(tmp_path: Path) -> None:
     made = task.detect(model, path, "boat", min_score=0.0, progress=False)
     assert made.route == "dense"
     assert made.counts()["boat"].expected is None
+    drawn = tmp_path / "b.geojson"
+    corners = [[0, 0], [9, 0], [9, 9], [0, 0]]
+    geometry = {"type": "Polygon", "coordinates": [corners]}
+    drawn.write_text(json.dumps({"type": "Feature", "properties": {"label": "boat"}, "geometry": geometry}))
     with pytest.raises(InputError, match="Examples are for the route head"):
-        drawn = tmp_path / "b.geojson"
-        drawn.write_text('{"type": "Feature", "properties": {"label": "boat"}, "geometry": {"type": "Polygon", '
-                         '"coordinates": [[[0, 0], [9, 0], [9, 9], [0, 0]]]}}')  # fmt: skip
         task.detect(model, path, "boat", examples=drawn, progress=False)
 
 

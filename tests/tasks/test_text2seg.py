@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-transformers = pytest.importorskip("transformers", reason="needs the extra [hub]")
-
 import nano_kit
 from geoglot.core.errors import InputError, ModelError
 from geoglot.models.dual import DualModel
@@ -19,6 +17,8 @@ from geoglot.nn.batch import ImageBatch
 from geoglot.tasks import detect as task
 from geoglot.tasks.classify import prompts
 from geoglot.tasks.detect import text2seg
+
+transformers = pytest.importorskip("transformers", reason="needs the extra [hub]")
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] . ship boat tank large storage".split()
 
@@ -157,5 +157,5 @@ def test_routes_of_the_verb_and_wrong_models(sam: Path, grounding: Path, tmp_pat
     with pytest.raises(ModelError, match="not a sam"):
         Sam.open(grounding)
     for wrong in ({"route": "points"}, {"route": "grounding"}, {"sam": sam}, {"grounding": grounding}):
-        with pytest.raises(InputError, match="--sam|--grounding"):
+        with pytest.raises(InputError, match=r"--sam|--grounding"):
             task.detect(nano(), file, "boat", **wrong, **how)  # type: ignore[arg-type]

@@ -25,7 +25,9 @@ def run(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write .geojson, .gpkg, .parquet (GeoParquet) or .csv.")
     ] = None,
-    min_score: Annotated[float | None, typer.Option(metavar="0..1", help="Least score of a box; the model's own if not given.")] = None,
+    min_score: Annotated[
+        float | None, typer.Option(metavar="0..1", help="Least score of a box; the model's own if not given.")
+    ] = None,
     upright: Annotated[bool, typer.Option("--upright", help="Upright boxes in place of turned ones.")] = False,
     examples: Annotated[Path | None, typer.Option(metavar="GEOJSON", help="One to five boxes of each class as examples.")] = None,
     prompt: Annotated[str, typer.Option(metavar="text|examples|both", help="With --examples: what is looked for.")] = "both",

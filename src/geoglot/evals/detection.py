@@ -38,7 +38,9 @@ class Boxes:
         """Suppress what overlaps a better box of its class, by the upright boxes."""
         label, score, upright, turned = (part.numpy() for part in (found.label, found.score, found.upright, found.turned))
         kept = suppress(upright, score, label.astype(np.int64), overlap)
-        return cls(label[kept].astype(np.int64), score[kept].astype(float), upright[kept].astype(float), turned[kept].astype(float))
+        return cls(
+            label[kept].astype(np.int64), score[kept].astype(float), upright[kept].astype(float), turned[kept].astype(float)
+        )
 
 
 @dataclass
@@ -66,7 +68,11 @@ class Measured:
     def result(self) -> dict[str, float]:
         """AP50 and AP of upright boxes, AP50 of turned ones where outlines are known, recall at the lowest score, in per cent."""
         made = self.upright.result()
-        found = {"AP50": made["AP50"], "AP": made["AP"], "recall": 100 * sum(int(r.sum()) for r in self.right) / max(self.objects, 1)}
+        found = {
+            "AP50": made["AP50"],
+            "AP": made["AP"],
+            "recall": 100 * sum(int(r.sum()) for r in self.right) / max(self.objects, 1),
+        }
         if self.turned.found:
             found["turned AP50"] = self.turned.result()["AP50"]
         return found

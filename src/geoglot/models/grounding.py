@@ -1,4 +1,4 @@
-"""Grounding DINO (Liu et al. 2023, arXiv 2303.05499) through transformers: boxes of phrases. Its plain torch path, no CUDA operator."""
+"""Grounding DINO (Liu et al. 2023, arXiv 2303.05499) through transformers: boxes of phrases, without CUDA operators."""
 
 from __future__ import annotations
 

@@ -46,7 +46,9 @@ class Vocabulary:
 
     def draw(self, rng: torch.Generator) -> Tensor:
         """One vector (K, D) a class, of any phrase in any prompt; half of them the mean of the prompts."""
-        return torch.stack([one[_below(len(one), rng), -1 if _below(2, rng) else _below(len(PROMPTS), rng)] for one in self.vectors])
+        return torch.stack(
+            [one[_below(len(one), rng), -1 if _below(2, rng) else _below(len(PROMPTS), rng)] for one in self.vectors]
+        )
 
     def usual(self) -> Tensor:
         """One vector (K, D) a class: its own name, the mean of the prompts."""

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from geoglot.core.config import Config
 from geoglot.core.errors import ConfigError
-from geoglot.core.parts import find
 from geoglot.core.protocols import ModelSpec
 from geoglot.data.augment import AugmentConfig, recolour
 from geoglot.data.build import objects
@@ -64,7 +63,9 @@ class Recipe(Config):
         coarse=0.1, coarse_side=(200, 380), colour=0.7, dim=0.1, haze=0.1, grey=0.06, radar=0.0, false_colour=0.05
     )
     loss: DetectionLossConfig = DetectionLossConfig()
-    train: TrainConfig = TrainConfig(steps=1200, warmup=60, weight_decay=0.01, clip=5.0, ema=0.995, validate_every=300, prefetch=2)
+    train: TrainConfig = TrainConfig(
+        steps=1200, warmup=60, weight_decay=0.01, clip=5.0, ema=0.995, validate_every=300, prefetch=2
+    )
 
 
 class Views(NamedTuple):

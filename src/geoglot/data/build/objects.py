@@ -144,7 +144,7 @@ def _read(file: Path) -> list[Pictured]:
 
 
 class ViewConfig(Config):
-    """Side of a view in pixels, range of the enlargement, and the share that is turned by any angle (where rings are outlines)."""
+    """Side of a view in pixels, range of enlargement, and the share that is turned by any angle (where rings are outlines)."""
 
     size: int = 416
     zoom: tuple[float, float] = (0.7, 1.8)
@@ -183,9 +183,7 @@ def boxes_of(names: Sequence[str], rings: Sequence[Floats], shape: tuple[int, in
     return Objects(tuple(names[row] for row in rows), cut[rows], turned, (share >= least) & named, outlined)
 
 
-def view(
-    picture: Pictured, config: ViewConfig, rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_], Objects]:
+def view(picture: Pictured, config: ViewConfig, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.bool_], Objects]:
     """A random view: pixels (S, S, 3), which of them are of the picture (S, S), and its objects."""
     height, width = picture.pixels.shape[:2]
     side = config.size

@@ -26,8 +26,11 @@ _SHOWN = 12  # scenes in a table of a notebook
 
 @dataclass(frozen=True)
 class SceneBoxes:
-    """Boxes of one scene in its pixels, the best first: ``boxes`` (N, 5) as `geoglot.geo.iou` has oriented ones (upright ones have
-    an angle of 0 or -90), their class (N,) and score (N,). ``weak`` are class and score of what was found below the least score."""
+    """Boxes of one scene in its pixels, the best first.
+
+    ``boxes`` (N, 5) as `geoglot.geo.iou` has oriented ones (upright ones have an angle of 0 or -90), their class (N,) and score
+    (N,). ``weak`` are class and score of what was found below the least score.
+    """
 
     scene: str
     shape: tuple[int, int]
@@ -75,7 +78,12 @@ class SceneBoxes:
         if self.grid is None or self.gsd is None:
             return {"width": None, "height": None, "angle": None}
         cos, sin = math.cos(math.radians(box.angle)), math.sin(math.radians(box.angle))
-        along = (box.x - cos * box.width / 2, box.y + sin * box.width / 2, box.x + cos * box.width / 2, box.y - sin * box.width / 2)
+        along = (
+            box.x - cos * box.width / 2,
+            box.y + sin * box.width / 2,
+            box.x + cos * box.width / 2,
+            box.y - sin * box.width / 2,
+        )
         across = (
             box.x + sin * box.height / 2, box.y + cos * box.height / 2, box.x - sin * box.height / 2, box.y - cos * box.height / 2
         )  # fmt: skip
@@ -151,7 +159,9 @@ class Detections:
         if len(self.scenes) > 1:
             lines += self._lines("all", None)
         widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-        return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        )
 
     def _lines(self, name: str, scene: SceneBoxes | None) -> list[tuple[str, str, str, str, str]]:
         return [(name, label, f"{one.boxes:,}", *told(one)) for label, one in self.counts(scene).items()]

@@ -105,7 +105,11 @@ def _look(place: Box, scene: Scene, detector: Detector, gsd: float | None, tile:
     shape = max(1, round(height / ratio)), max(1, round(width / ratio))
     seen = scene.display(window=(row, col, height, width), shape=shape)
     batch = ImageBatch.of(torch.from_numpy(seen.data[None].copy()), torch.from_numpy(seen.valid[None].copy()))
-    return prototype(detector, batch, [Box.oriented((place.x - col) / ratio, (place.y - row) / ratio, place.width / ratio, place.height / ratio, place.angle)])
+    return prototype(
+        detector,
+        batch,
+        [Box.oriented((place.x - col) / ratio, (place.y - row) / ratio, place.width / ratio, place.height / ratio, place.angle)],
+    )
 
 
 def prototype(detector: Detector, batch: ImageBatch, boxes: Sequence[Box]) -> Floats:

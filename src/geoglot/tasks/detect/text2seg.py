@@ -119,4 +119,6 @@ def of_masks(masks: Masks, label: NDArray[np.int64], score: Floats) -> Boxes:
             turned.append((box.x, box.y, box.width, box.height, box.angle))
     if not rows:
         return NONE
-    return Boxes(np.asarray(label)[rows].astype(np.int64), np.asarray(score, dtype=np.float64)[rows], np.array(upright), np.array(turned))
+    return Boxes(
+        np.asarray(label)[rows].astype(np.int64), np.asarray(score, dtype=np.float64)[rows], np.array(upright), np.array(turned)
+    )

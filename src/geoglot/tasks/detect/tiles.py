@@ -53,7 +53,7 @@ class Boxes:
         """The same in pixels of the scene, for a tile whose pixels are ``scale`` times as many along a side."""
         top, left = window[:2]
         upright = self.upright / scale + (left, top, left, top)
-        turned = np.concatenate([self.turned[:, :4] / scale, self.turned[:, 4:]], axis=1) + (left, top, 0, 0, 0)
+        turned = self.turned / np.array((scale, scale, scale, scale, 1)) + np.array((left, top, 0, 0, 0))
         return Boxes(self.label, self.score, upright, turned)
 
 
@@ -135,7 +135,9 @@ class _Part:
 
     def finish(self, how: Run) -> SceneBoxes:
         """Put the boxes of all tiles together."""
-        return finish(self.scene, together(self.found), np.concatenate([*self.cut, np.zeros(0, np.bool_)]), how.upright, how.least)
+        return finish(
+            self.scene, together(self.found), np.concatenate([*self.cut, np.zeros(0, np.bool_)]), how.upright, how.least
+        )
 
 
 def run(sources: Sequence[Source], how: Run) -> tuple[list[SceneBoxes], list[tuple[str, str]]]:
@@ -166,15 +168,13 @@ def run(sources: Sequence[Source], how: Run) -> tuple[list[SceneBoxes], list[tup
 
 
 def _cut(boxes: Boxes, window: Window, tiling: Tiling) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which boxes (N,), in pixels of the scene, touch an inner edge of their tile, and which are short enough for the next tile."""
+    """Which boxes (N,), in pixels of the scene, touch an inner edge of their tile, and which are seen whole in the next one."""
     cut, short = np.zeros(len(boxes.label), np.bool_), np.ones(len(boxes.label), np.bool_)
     near = EDGE / tiling.scale
     for axis in (0, 1):
         first, length = window[axis], window[2 + axis]
         low, high = boxes.upright[:, 1 - axis], boxes.upright[:, 3 - axis]
-        touches = ((first > 0) & (low < first + near)) | (
-            (first + length < tiling.shape[axis]) & (high > first + length - near)
-        )
+        touches = ((first > 0) & (low < first + near)) | ((first + length < tiling.shape[axis]) & (high > first + length - near))
         inside = np.minimum(high, first + length) - np.maximum(low, first) < tiling.overlap * tiling.side - 2 * near
         cut |= touches
         short &= inside | ~touches

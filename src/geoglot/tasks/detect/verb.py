@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from geoglot import models
 from geoglot.archive.rows import Asked
-from geoglot.archive.sources import Source, Sources, listed
+from geoglot.archive.sources import Sources, listed
 from geoglot.core.errors import InputError, ModelError
 from geoglot.models import detector as heads
 from geoglot.models.detector import Detector
@@ -140,9 +140,7 @@ def _by_head(model: Any, head: str | Path | None, known: prompts.Prompts) -> _Wa
     return _Way("head", by_head(found, directions), least, Calibration.of(told), found, directions)
 
 
-def _finder(
-    route: str, model: Any, known: prompts.Prompts, sam: str | Path | None, grounding: str | Path | None
-) -> tiles.Finder:
+def _finder(route: str, model: Any, known: prompts.Prompts, sam: str | Path | None, grounding: str | Path | None) -> tiles.Finder:
     if route == "dense":
         return by_dense(model, known)
     from geoglot.models.grounding import Grounding
