@@ -51,7 +51,7 @@ def grounding(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text_config=transformers.BertConfig(
             vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
         ),
-        d_model=32, encoder_layers=1, encoder_ffn_dim=16, encoder_attention_heads=2, decoder_layers=1, decoder_ffn_dim=16,
+        d_model=32, encoder_layers=1, encoder_ffn_dim=16, encoder_attention_heads=2, decoder_layers=2, decoder_ffn_dim=16,
         decoder_attention_heads=2, num_queries=12, num_feature_levels=4, max_text_len=32, disable_custom_kernels=True,
     )  # fmt: skip
     folder = tmp_path_factory.mktemp("grounding")

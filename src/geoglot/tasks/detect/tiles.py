@@ -127,11 +127,9 @@ class _Part:
 
     def take(self, window: Window, found: Boxes) -> None:
         """Take in the boxes of a tile."""
-        boxes = found.moved(window, self.tiling.scale)
-        cut, short = _cut(boxes, window, self.tiling)
-        kept = ~(cut & short)
-        self.found.append(boxes.take(kept))
-        self.cut.append(cut[kept])
+        boxes, cut = placed(found, window, self.tiling)
+        self.found.append(boxes)
+        self.cut.append(cut)
 
     def finish(self, how: Run) -> SceneBoxes:
         """Put the boxes of all tiles together."""
@@ -167,6 +165,14 @@ def run(sources: Sequence[Source], how: Run) -> tuple[list[SceneBoxes], list[tup
     return [done[source.id] for source in sources if source.id in done], skipped
 
 
+def placed(found: Boxes, window: Window, tiling: Tiling) -> tuple[Boxes, NDArray[np.bool_]]:
+    """The boxes of a tile in pixels of the scene, without those that the next tile sees whole, and which are cut by the tile."""
+    boxes = found.moved(window, tiling.scale)
+    cut, short = _cut(boxes, window, tiling)
+    kept = ~(cut & short)
+    return boxes.take(kept), cut[kept]
+
+
 def _cut(boxes: Boxes, window: Window, tiling: Tiling) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which boxes (N,), in pixels of the scene, touch an inner edge of their tile, and which are seen whole in the next one."""
     cut, short = np.zeros(len(boxes.label), np.bool_), np.ones(len(boxes.label), np.bool_)
@@ -182,8 +188,18 @@ def _cut(boxes: Boxes, window: Window, tiling: Tiling) -> tuple[NDArray[np.bool_
 
 
 def finish(scene: Scene, boxes: Boxes, cut: NDArray[np.bool_], upright: bool, least: float) -> SceneBoxes:
-    """Suppress what is double or ``cut`` off another, and part what is given from what is too weak."""
-    height, width = scene.shape
+    """Put the boxes of a scene together, and part what is given from what is too weak."""
+    rows, label, score = merged(scene.shape, boxes, cut, upright)
+    strong = score >= least
+    given = oriented(rows[strong]) if upright else rows[strong]
+    return SceneBoxes.of(scene, given, label[strong], score[strong], (label[~strong], score[~strong]))
+
+
+def merged(
+    shape: tuple[int, int], boxes: Boxes, cut: NDArray[np.bool_], upright: bool
+) -> tuple[Floats, NDArray[np.int64], Floats]:
+    """Boxes (N, 4) or (N, 5) with class and score, the best first, without what is double, ``cut`` off another, or outside."""
+    height, width = shape
     rows = np.clip(boxes.upright, 0, (width, height, width, height)) if upright else boxes.turned
     sides = rows[:, 2:4] - rows[:, :2] if upright else rows[:, 2:4]
     middle = (boxes.upright[:, :2] + boxes.upright[:, 2:]) / 2
@@ -191,12 +207,7 @@ def finish(scene: Scene, boxes: Boxes, cut: NDArray[np.bool_], upright: bool, le
     kept = np.flatnonzero(real)
     kept = kept[suppress(rows[kept], boxes.score[kept], boxes.label[kept], OVERLAP)]
     kept = kept[~_parts(boxes.take(kept), cut[kept])]
-    label, score = boxes.label[kept], boxes.score[kept]
-    strong = score >= least
-    given = rows[kept][strong]
-    if upright:
-        given = oriented(given)
-    return SceneBoxes.of(scene, given, label[strong], score[strong], (label[~strong], score[~strong]))
+    return rows[kept], boxes.label[kept], boxes.score[kept]
 
 
 def _parts(boxes: Boxes, cut: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -99,25 +99,21 @@ def detect(
         model = models.load(model)
     elif callable(model) and not hasattr(model, "spec"):
         model = model()
-    chosen = _route(model, route, head)
-    if chosen == "head":
-        way = _by_head(model, head, prompts.encode(model, classes, templates))
-        if given is not None and drawn is not None and way.detector is not None:
-            by_boxes = shown.directions(given, wanted, way.detector, gsd, tile)
-            way = way.towards(with_examples(way.directions, list(classes), by_boxes, drawn.prompt))
-    else:
-        if given is not None:
+    chosen = way(model, route, head, prompts.encode(model, classes, templates), sam, grounding)
+    if given is not None and drawn is not None:
+        if chosen.detector is None:
             raise InputError("Examples are for the route head: leave out --examples, or train a head for this model.")
-        way = _Way(chosen, _finder(chosen, model, prompts.encode(model, classes, templates), sam, grounding), LEAST[chosen])
-    least = way.least if min_score is None else min_score
-    how = tiles.Run(model.spec, way.find, tile, overlap, gsd, upright, least, batch, workers, progress)
+        by_boxes = shown.directions(given, wanted, chosen.detector, gsd, tile)
+        chosen = chosen.towards(with_examples(chosen.directions, list(classes), by_boxes, drawn.prompt))
+    least = chosen.least if min_score is None else min_score
+    how = tiles.Run(model.spec, chosen.find, tile, overlap, gsd, upright, least, batch, workers, progress)
     scenes, skipped = tiles.run(wanted, how)
     name = model.spec.name
-    return Detections(tuple(scenes), tuple(classes), name, way.route, upright, least, way.calibration, tuple(skipped))
+    return Detections(tuple(scenes), tuple(classes), name, chosen.route, upright, least, chosen.calibration, tuple(skipped))
 
 
 @dataclass(frozen=True)
-class _Way:
+class Way:
     """What finds boxes, the least score that is given by default, and what scores are worth where that is known."""
 
     route: str
@@ -127,17 +123,28 @@ class _Way:
     detector: Detector | None = None
     directions: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
-    def towards(self, directions: Floats) -> _Way:
+    def towards(self, directions: Floats) -> Way:
         """The same for other directions, which it is not calibrated for."""
         assert self.detector is not None
         return replace(self, find=by_head(self.detector, directions), directions=directions, calibration=None)
 
 
-def _by_head(model: Any, head: str | Path | None, known: prompts.Prompts) -> _Way:
+def way(
+    model: Any,
+    route: str,
+    head: str | Path | None,
+    known: prompts.Prompts,
+    sam: str | Path | None = None,
+    grounding: str | Path | None = None,
+) -> Way:
+    """The way of a route to classes in words. Raises `ModelError` where the model has it not."""
+    chosen = _route(model, route, head)
+    if chosen != "head":
+        return Way(chosen, _finder(chosen, model, known, sam, grounding), LEAST[chosen])
     found = heads.open_detector(model, None if head is None else Path(head))
     directions, told = found.directions(known.vectors), found.card.calibration
     least = told.get("least", LEAST["head"])
-    return _Way("head", by_head(found, directions), least, Calibration.of(told), found, directions)
+    return Way("head", by_head(found, directions), least, Calibration.of(told), found, directions)
 
 
 def _finder(route: str, model: Any, known: prompts.Prompts, sam: str | Path | None, grounding: str | Path | None) -> tiles.Finder:
