@@ -12,7 +12,7 @@ from geoglot.geo.boxes import Box
 from geoglot.losses.detection import DetectionLossConfig, detection, giou
 from geoglot.nn.detection import DetectionConfig, DetectionHead, Found, peaks
 
-CONFIG = DetectionConfig(channels=(8, 12, 16), inner=16, deep=1, middle=1, dim=12)
+CONFIG = DetectionConfig(channels=(8, 12, 16), inner=16, fine=16, deep=1, middle=1, dim=12)
 
 
 def maps(side: int = 64, seed: int = 0) -> list[Tensor]:

@@ -134,7 +134,7 @@ def tiny(tmp_path: Path) -> tuple[DualModel, Path]:
     torch.manual_seed(0)
     nano = nano_kit.tiny_nano()
     model = DualModel(nano, spec(), torch.device("cpu"), torch.float32)
-    head = DetectionHead(DetectionConfig(channels=(16, 32, 32), inner=8, deep=1, middle=1, dim=16))
+    head = DetectionHead(DetectionConfig(channels=(16, 32, 32), inner=8, fine=8, deep=1, middle=1, dim=16))
     head.bias.data.zero_()
     card = heads.HeadCard(HASH, ("boat",), {"slope": 1.0, "bias": 0.0, "recall": 0.8, "least": 0.01})
     heads.save(head, card, tmp_path / "tiny.detect.safetensors", spec())

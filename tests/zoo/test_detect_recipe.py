@@ -35,7 +35,7 @@ def drawn(number: int, source: str = "vhr10") -> Pictured:
 def recipe(model: Path, **how: object) -> detect.Recipe:
     values = {
         "model": str(model), "sources": {"vhr10": 1.0}, "batch": 2, "view": ViewConfig(size=64),
-        "head": DetectionConfig(inner=8, deep=1, middle=0),
+        "head": DetectionConfig(inner=8, fine=8, deep=1, middle=0),
         "train": TrainConfig(steps=3, warmup=1, validate_every=2, save_every=2, log_every=1, precision="no"),
     }  # fmt: skip
     return detect.Recipe(**(values | how))  # type: ignore[arg-type]
@@ -61,12 +61,16 @@ def test_a_run_writes_a_head_of_its_model(model: Path, tmp_path: Path) -> None:
 def test_the_same_number_gives_the_same_batch(model: Path) -> None:
     asked = recipe(model)
     pictures = [drawn(n) for n in range(3)]
-    words = detect.Vocabulary(nano.restore(model)[0], ["forest", "ship"])
-    stream = detect.Stream(pictures, detect.chances({"vhr10": pictures}, {"vhr10": 1.0}), words, asked)
-    a, b, other = stream.batch(4), stream.batch(4), stream.batch(5)
-    assert torch.equal(a.images.pixels, b.images.pixels)
+    made = nano.restore(model)[0]
+    words, tower = detect.Vocabulary(made, ["forest", "ship"]), detect.Tower(made, torch.float32)
+    stream = detect.Stream(pictures, detect.chances({"vhr10": pictures}, {"vhr10": 1.0}), words, tower, asked)
+    a, far, b, other = (stream.batch(number) for number in (4, 40, 4, 5))
+    assert torch.equal(a.maps[0], b.maps[0])
     assert torch.equal(a.true.heat, b.true.heat)
-    assert not torch.equal(a.images.pixels, other.images.pixels)
+    assert not torch.equal(a.maps[0], other.maps[0])
+    assert not torch.equal(a.maps[0], far.maps[0])
+    rows = torch.cat([stream.batch(number).maps[0].flatten(1) for number in range(detect.GROUP * asked.reuse)])
+    assert len(torch.unique(rows, dim=0)) <= detect.GROUP * asked.batch  # each view comes `reuse` times
 
 
 def test_boxes_follow_the_picture() -> None:

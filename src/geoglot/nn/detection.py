@@ -21,10 +21,12 @@ REACH = 16.0  # pixels from a place to an edge of its box before anything is lea
 
 
 class DetectionConfig(Config):
-    """Sizes of the head: channels of the three maps and inside, blocks at 16 and 8 pixels a cell, length of the vectors."""
+    """Sizes of the head: channels of the three maps, inside at 16 and 8 pixels a cell and at 4 (``fine``), blocks at 16 and 8,
+    length of the vectors."""
 
     channels: tuple[int, int, int] = (256, 512, 1024)
     inner: int = 96
+    fine: int = 64
     deep: int = 2
     middle: int = 1
     dim: int = 384
@@ -96,14 +98,16 @@ class DetectionHead(nn.Module):
     def __init__(self, config: DetectionConfig) -> None:
         super().__init__()
         self.config = config
-        inner = config.inner
-        self.laterals = nn.ModuleList(Lateral(channels, inner) for channels in config.channels)
+        inner, fine = config.inner, config.fine
+        widths = (fine, inner, inner)
+        self.laterals = nn.ModuleList(Lateral(*pair) for pair in zip(config.channels, widths, strict=True))
         self.deep = nn.Sequential(*(Residual(inner) for _ in range(config.deep)))
         self.middle = nn.Sequential(*(Residual(inner) for _ in range(config.middle)))
-        self.fine = Convolution(inner)
-        self.meaning, self.form = Convolution(inner), Convolution(inner)
-        self.words = nn.Linear(inner, config.dim, bias=False)
-        self.box = nn.Conv2d(inner, 10, 1)
+        self.narrow = nn.Conv2d(inner, fine, 1)
+        self.fine = Convolution(fine)
+        self.meaning, self.form = Convolution(fine), Convolution(fine)
+        self.words = nn.Linear(fine, config.dim, bias=False)
+        self.box = nn.Conv2d(fine, 10, 1)
         nn.init.normal_(self.box.weight, std=0.01)
         nn.init.zeros_(self.box.bias)  # type: ignore[arg-type]
         self.scale = nn.Parameter(torch.tensor(math.log(10.0)))
@@ -125,7 +129,7 @@ class DetectionHead(nn.Module):
         fine, middle, deep = (lateral(x) for lateral, x in zip(self.laterals, maps, strict=True))
         deep = self.deep(deep)
         middle = self.middle(F.relu(middle + _enlarged(deep, middle)))
-        fine = self.fine(F.relu(fine + _enlarged(middle, fine)))
+        fine = self.fine(F.relu(fine + _enlarged(self.narrow(middle), fine)))
         box = self.box(self.form(fine)).float()
         edges = REACH * box[:, :4].clamp(-6, 6).exp()
         sides = REACH * box[:, 6:8].clamp(-6, 6).exp()

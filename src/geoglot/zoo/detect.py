@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor, nn
 
 from geoglot.core.config import Config
 from geoglot.core.errors import ConfigError
-from geoglot.core.protocols import ModelSpec
 from geoglot.data.augment import AugmentConfig, recolour
 from geoglot.data.build import objects
 from geoglot.data.build.centres import targets
@@ -27,6 +25,7 @@ from geoglot.models import detector
 from geoglot.models.detector import HeadCard
 from geoglot.models.files import native
 from geoglot.models.nano import Nano, restore
+from geoglot.models.probe import device_of
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.cells import channels_last
 from geoglot.nn.detection import STRIDE, DetectionConfig, DetectionHead, Found, Peaks, peaks
@@ -35,15 +34,18 @@ from geoglot.train.loop import Group, TrainConfig, fit
 from geoglot.zoo._detect_words import Vocabulary
 
 OF = "vhr10"  # whose validation the run is measured by
-STANDARD = 24  # pictures that the constants of the head are measured on
-APART = 900_000  # number of the first batch of these
+APART = 900_000  # number of the group of views that the constants of the head are measured on
+GROUP = 4  # batches of views that the tower looks at together
+
+
+SHARES = {"vhr10": 0.72, "airport_obb": 0.08, "ships": 0.06, "neon_trees": 0.03, "rendered": 0.11}
 
 
 class Recipe(Config):
     """Everything that decides a run.
 
     ``model`` is the frozen model: nano, or a native file. ``sources`` says how often a view is of each set; of a set only its
-    own classes are judged. ``places`` made-up places are rendered, with ``windows`` pictures of each. ``unseen`` classes are
+    own classes are judged. The tower's maps of a view are in ``reuse`` batches. ``places`` made-up places are rendered, with ``windows`` pictures of each. ``unseen`` classes are
     taken out of all sets, so that what the head does with words that it was not taught can be measured.
     """
 
@@ -51,12 +53,13 @@ class Recipe(Config):
     root: str = "../shared/data"
     cache: str = "runs/cache"
     model: str = "nano"
-    sources: dict[str, float] = {"vhr10": 0.62, "airport_obb": 0.1, "ships": 0.08, "neon_trees": 0.03, "rendered": 0.17}  # noqa: RUF012
+    sources: dict[str, float] = SHARES
     places: int = 20
     windows: int = 10
     unseen: tuple[str, ...] = ()
     batch: int = 8
-    lr: float = 1e-3
+    reuse: int = Field(default=3, ge=1)
+    lr: float = 2e-3
     head: DetectionConfig = DetectionConfig()
     view: ViewConfig = ViewConfig()
     augment: AugmentConfig = AugmentConfig(
@@ -64,58 +67,88 @@ class Recipe(Config):
     )
     loss: DetectionLossConfig = DetectionLossConfig()
     train: TrainConfig = TrainConfig(
-        steps=1200, warmup=60, weight_decay=0.01, clip=5.0, ema=0.995, validate_every=300, prefetch=2
+        steps=1300, warmup=60, weight_decay=0.01, clip=10.0, ema=0.995, validate_every=250, prefetch=12
     )
 
 
 class Views(NamedTuple):
-    """A batch: pictures, what is true of them, and the vectors (K, D) of the words for the classes, once for each picture."""
+    """A batch: the tower's maps of pictures, what is true of them, the vectors (K, D) of words for the classes, repeated."""
 
-    images: ImageBatch
+    maps: tuple[Tensor, ...]
     true: Targets
     texts: Tensor
 
 
 class Trained(nn.Module):
-    """The frozen tower in the fast number format, and the head."""
+    """The head as it is called in training."""
 
-    def __init__(self, model: Nano, head: DetectionHead, dtype: torch.dtype) -> None:
+    def __init__(self, head: DetectionHead) -> None:
         super().__init__()
-        self.tower = model.image.to(dtype).requires_grad_(False)
-        self.tower.freeze(len(model.config.image.widths))
         self.head = head
         channels_last(self)
 
-    def forward(self, images: ImageBatch, texts: Tensor) -> tuple[Tensor, Found]:
+    def forward(self, maps: Sequence[Tensor], texts: Tensor) -> tuple[Tensor, Found]:
         """Give logits (B, K, h, w) of texts (K, D), and boxes of every place."""
-        with torch.no_grad():
-            maps = self.tower.maps(images.pixels, images.valid)
-        found = self.head(maps)
-        with torch.autocast(images.pixels.device.type, enabled=False):
+        found = self.head(list(maps))
+        with torch.autocast(texts.device.type, enabled=False):
             return self.head.logits(found.features, self.head.directions(texts)), found
 
 
-@dataclass(frozen=True)
-class Stream:
-    """Batches by number: pictures drawn by source and by how rare their classes are, and a random view of each."""
+class Tower:
+    """The frozen tower in the fast number format."""
 
-    pictures: Sequence[Pictured]
-    chance: NDArray[np.float64]
-    words: Vocabulary
-    recipe: Recipe
+    def __init__(self, model: Nano, dtype: torch.dtype) -> None:
+        self.device = device_of("auto")
+        self.image = model.image.to(self.device, dtype).requires_grad_(False).eval()
+        channels_last(self.image)
+
+    @torch.no_grad()
+    def maps(self, images: ImageBatch) -> list[Tensor]:
+        """What leaves the stages for pictures (B, 3, H, W) in [0, 1]."""
+        here = images.to(self.device)
+        return self.image.maps(here.pixels, here.valid)
+
+
+class Stream:
+    """Batches by number: pictures drawn by source and by how rare their classes are, and random views of them.
+
+    The tower takes longer than the head, so it looks at a group of views once, and each view is in ``reuse`` batches.
+    """
+
+    def __init__(
+        self, pictures: Sequence[Pictured], chance: NDArray[np.float64], words: Vocabulary, tower: Tower, recipe: Recipe
+    ):
+        self.pictures, self.chance, self.words, self.tower, self.recipe = pictures, chance, words, tower, recipe
+        self._group: tuple[int, list[Tensor], Targets] | None = None
 
     def batch(self, index: int) -> Views:
         """Give views and what is true of them; the same index gives the same batch."""
-        seed = self.recipe.train.seed * 1_000_003 + index
+        recipe, seed = self.recipe, self.recipe.train.seed * 1_000_003 + index
+        number, place = divmod(index, GROUP * recipe.reuse)
+        if self._group is None or self._group[0] != number:
+            images, true = self.views(number)
+            self._group = number, self.tower.maps(images), true
+        _, maps, true = self._group
+        order = np.random.default_rng((recipe.train.seed, number, place // GROUP)).permutation(GROUP * recipe.batch)
+        rows = torch.from_numpy(order[recipe.batch * (place % GROUP) :][: recipe.batch])
+        texts = self.words.draw(torch.Generator().manual_seed(seed)).expand(recipe.batch, -1, -1)
+        return Views(tuple(_rows(level, rows) for level in maps), Targets(*(part[rows] for part in true)), texts)
+
+    def views(self, number: int) -> tuple[ImageBatch, Targets]:
+        """Give a group of views, and what is true of them."""
+        recipe, seed = self.recipe, self.recipe.train.seed * 1_000_003 + number
         rng, other = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-        drawn = [self.pictures[i] for i in rng.choice(len(self.chance), self.recipe.batch, p=self.chance)]
-        views = [objects.view(picture, self.recipe.view, rng) for picture in drawn]
+        drawn = [self.pictures[i] for i in rng.choice(len(self.chance), GROUP * recipe.batch, p=self.chance)]
+        views = [objects.view(picture, recipe.view, rng) for picture in drawn]
         x = torch.from_numpy(np.stack([pixels for pixels, _, _ in views])).permute(0, 3, 1, 2).float() / 255
         valid = torch.from_numpy(np.stack([seen for _, seen, _ in views]))
         listed = [(found, seen, picture.known) for (_, seen, found), picture in zip(views, drawn, strict=True)]
-        true = targets(listed, self.words.classes, self.recipe.view.size, STRIDE)
-        texts = self.words.draw(other)
-        return Views(ImageBatch.of(recolour(x, self.recipe.augment, other), valid), true, texts.expand(len(drawn), -1, -1))
+        true = targets(listed, self.words.classes, recipe.view.size, STRIDE)
+        return ImageBatch.of(recolour(x, recipe.augment, other), valid), true
+
+
+def _rows(level: Tensor, rows: Tensor) -> Tensor:
+    return level[rows].contiguous(memory_format=torch.channels_last)
 
 
 def material(recipe: Recipe) -> dict[str, list[Pictured]]:
@@ -147,70 +180,61 @@ def chances(found: Mapping[str, Sequence[Pictured]], shares: Mapping[str, float]
 
 def compare(module: nn.Module, batch: Views, recipe: Recipe) -> tuple[Tensor, dict[str, float]]:
     """Give the objective of one batch, and what to log beside it."""
-    logits, found = module(batch.images, batch.texts[0])
+    logits, found = module(batch.maps, batch.texts[0])
     return detection(logits, found.edges, found.turned, batch.true, recipe.loss)
 
 
-def build(recipe: Recipe, stream: Stream, model: Nano, words: Vocabulary) -> Trained:
-    """Give tower and untrained head, whose constants are measured on views and on the words of all sets."""
+def build(recipe: Recipe, stream: Stream, model: Nano) -> Trained:
+    """Give an untrained head, whose constants are measured on views and on the words of all sets."""
     torch.manual_seed(recipe.train.seed)
     head = DetectionHead(recipe.head.model_copy(update={"channels": model.config.image.widths, "dim": model.config.head.dim}))
-    trained = Trained(model, head, torch.bfloat16 if recipe.train.precision == "bf16" else torch.float32)
-    parts = [stream.batch(APART + i).images for i in range(math.ceil(STANDARD / recipe.batch))]
-    with torch.no_grad():
-        maps = [trained.tower.maps(part.pixels, part.valid) for part in parts]
-    head.prepare([torch.cat(level) for level in zip(*maps, strict=True)], torch.cat([one.flatten(0, 1) for one in words.vectors]))
-    return trained
+    maps = stream.tower.maps(stream.views(APART)[0])
+    head.prepare([level.cpu() for level in maps], torch.cat([one.flatten(0, 1) for one in stream.words.vectors]))
+    return Trained(head)
 
 
 def run(recipe: Recipe, folder: Path) -> DetectionHead:
-    """Train, resuming when ``folder`` holds a part of the same run; write ``detect.safetensors`` there and give the head."""
+    """Train, resuming when ``folder`` holds a part of the same run; write ``nano.detect.safetensors`` there and give the head."""
     model, spec = restore(native(recipe.model))
     found = material(recipe)
     pictures = [picture for listed in found.values() for picture in listed]
     words = Vocabulary(model, sorted({name for picture in pictures for name in picture.known}))
-    stream = Stream(pictures, chances(found, recipe.sources), words, recipe)
-    trained = build(recipe, stream, model, words)
+    tower = Tower(model, torch.bfloat16 if recipe.train.precision == "bf16" else torch.float32)
+    stream = Stream(pictures, chances(found, recipe.sources), words, tower, recipe)
+    trained = build(recipe, stream, model)
     held = figures.pictures(Path(recipe.root), OF, "val") if OF in recipe.sources else []
+    classes = [name for name in words.classes if any(name in picture.known for picture in held)]
 
     def measured(module: nn.Module) -> dict[str, float]:
-        return figures.measure(finding(module, words), held, words.classes).result()
+        return figures.measure(finding(tower, module, words, classes), held, classes).result()
 
     fit(
         trained,
         stream.batch,
         lambda module, batch: compare(module, batch, recipe),
-        [Group(list(trained.head.parameters()), recipe.lr)],
+        [Group(list(trained.parameters()), recipe.lr)],
         recipe.train,
         folder,
         recipe,
         measured if held else None,
     )
     if is_main():
-        _write(trained, words, held, spec, folder)
+        made = figures.measure(finding(tower, trained, words, classes), held, classes) if held else None
+        told = {} if made is None else {f"{OF} val {name}": round(value, 2) for name, value in made.result().items()}
+        card = HeadCard(spec.hash, words.classes, {} if made is None else made.calibration(), told)
+        detector.save(trained.head, card, folder / "nano.detect.safetensors", spec)
     return trained.head.eval()
 
 
-def finding(trained: nn.Module, words: Vocabulary) -> figures.Find:
-    """Give what looks for every class by its own name."""
-    texts = words.usual()
+def finding(tower: Tower, trained: nn.Module, words: Vocabulary, classes: Sequence[str]) -> figures.Find:
+    """Give what looks for some classes by their own names."""
+    texts = words.usual()[[words.classes.index(name) for name in classes]]
 
     @torch.inference_mode()
     def find(batch: ImageBatch) -> list[Peaks]:
         trained.eval()
-        with torch.autocast(batch.pixels.device.type, torch.bfloat16):
-            logits, found = trained(batch, texts)
+        with torch.autocast(tower.device.type, torch.bfloat16, enabled=tower.image.stem.weight.dtype == torch.bfloat16):
+            logits, found = trained(tower.maps(batch), texts.to(tower.device))
         return [one.plain() for one in peaks(logits, found, detector.FLOOR, detector.MOST)]
 
     return find
-
-
-def _write(trained: Trained, words: Vocabulary, held: Sequence[Pictured], spec: ModelSpec, folder: Path) -> None:
-    made = figures.measure(finding(trained, words), held, words.classes) if held else None
-    card = HeadCard(
-        spec.hash,
-        words.classes,
-        {} if made is None else made.calibration(),
-        {} if made is None else {f"{OF} val {name}": round(value, 2) for name, value in made.result().items()},
-    )
-    detector.save(trained.head, card, folder / "nano.detect.safetensors", spec)

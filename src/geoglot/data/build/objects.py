@@ -147,8 +147,8 @@ class ViewConfig(Config):
     """Side of a view in pixels, range of enlargement, and the share that is turned by any angle (where rings are outlines)."""
 
     size: int = 416
-    zoom: tuple[float, float] = (0.7, 1.8)
-    turn: float = 0.35
+    zoom: tuple[float, float] = (0.8, 1.6)
+    turn: float = 0.25
     least: float = 0.5  # of an object's box within the view, below which it counts neither way
 
 
