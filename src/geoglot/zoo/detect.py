@@ -45,8 +45,9 @@ class Recipe(Config):
     """Everything that decides a run.
 
     ``model`` is the frozen model: nano, or a native file. ``sources`` says how often a view is of each set; of a set only its
-    own classes are judged. The tower's maps of a view are in ``reuse`` batches. ``places`` made-up places are rendered, with ``windows`` pictures of each. ``unseen`` classes are
-    taken out of all sets, so that what the head does with words that it was not taught can be measured.
+    own classes are judged. The tower's maps of a view are in ``reuse`` batches. ``places`` made-up places are rendered, with
+    ``windows`` pictures of each. ``unseen`` classes are taken out of all sets, so that what the head does with words that it was
+    not taught can be measured.
     """
 
     recipe: Literal["detect"] = "detect"
