@@ -38,13 +38,16 @@ class Targets(NamedTuple):
 
 
 def centres(logits: Tensor, heat: Tensor, judged: Tensor, config: DetectionLossConfig) -> Tensor:
-    """Focal loss of logits (B, K, h, w), divided by the number of centres."""
+    """Focal loss of logits (B, K, h, w), of each picture divided by the number of its centres, then the mean over pictures.
+
+    Divided by the number of all centres, a picture with a hundred cars would count a hundred times one with a bridge.
+    """
     p = logits.sigmoid()
     found = F.logsigmoid(logits) * (1 - p) ** config.hard
     quiet = F.logsigmoid(-logits) * p**config.hard * (1 - heat) ** config.near
     middle = heat >= 1
     value = torch.where(middle, found, quiet) * judged
-    return -value.sum() / (middle & judged).sum().clamp(min=1)
+    return -(value.sum((1, 2, 3)) / (middle & judged).sum((1, 2, 3)).clamp(min=1)).mean()
 
 
 def giou(a: Tensor, b: Tensor) -> Tensor:
@@ -67,6 +70,12 @@ def oblique(made: Tensor, true: Tensor) -> Tensor:
     return place + sides + 2 * long * angle
 
 
+def even(weight: Tensor) -> Tensor:
+    """Weights (B, h, w) that sum to the same for every picture that has any, and to one in all."""
+    whole = weight.sum((1, 2), keepdim=True)
+    return weight / whole.clamp(min=1e-6) / (whole > 0).sum().clamp(min=1)
+
+
 def detection(
     logits: Tensor, edges: Tensor, turned: Tensor, true: Targets, config: DetectionLossConfig
 ) -> tuple[Tensor, dict[str, float]]:
@@ -74,12 +83,12 @@ def detection(
     middle = centres(logits, true.heat.float(), true.judged, config)
     box, other = logits.new_zeros(()), logits.new_zeros(())
     if (at := true.upright > 0).any():
-        weight = true.upright[at]
+        weight = even(true.upright)[at]
         gap = 1 - giou(edges.permute(0, 2, 3, 1)[at], true.edges.permute(0, 2, 3, 1)[at])
-        box = (gap * weight).sum() / weight.sum()
+        box = (gap * weight).sum()
     if (at := true.oblique > 0).any():
-        weight = true.oblique[at]
+        weight = even(true.oblique)[at]
         gap = oblique(turned.permute(0, 2, 3, 1)[at], true.turned.permute(0, 2, 3, 1)[at])
-        other = (gap * weight).sum() / weight.sum()
+        other = (gap * weight).sum()
     report = {"centres": float(middle.detach()), "upright": float(box.detach()), "turned": float(other.detach())}
     return middle + config.upright * box + config.turned * other, report
