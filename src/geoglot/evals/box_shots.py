@@ -125,7 +125,7 @@ def tuned(found: Detector, direction: Floats, shots: Sequence[Shot], label: str)
         made = head(maps)
         loss, _ = detection(head.logits(made.features, towards), made.edges, made.turned, true, DetectionLossConfig())
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     return head.requires_grad_(False)
 
@@ -140,7 +140,8 @@ def _around(one: Shot) -> NDArray[np.bool_]:
     w, h = right - left, bottom - top
     seen = np.zeros((SIDE, SIDE), np.bool_)
     seen[max(0, int(top - h)) : int(bottom + h) + 1, max(0, int(left - w)) : int(right + w) + 1] = True
-    return seen & one.batch.valid[0].numpy()
+    seen &= one.batch.valid[0].numpy()
+    return seen
 
 
 def report(file: Path, classes: Sequence[str], root: Path, draws: int, source: str = "vhr10") -> dict[str, Any]:

@@ -179,15 +179,17 @@ def boxes_of(names: Sequence[str], rings: Sequence[Floats], shape: tuple[int, in
     for at, row in enumerate(rows.tolist()):
         box = from_polygon(shapely.MultiPoint(rings[row]).convex_hull)
         turned[at] = box.x, box.y, box.width, box.height, box.angle
-    named = np.array([bool(names[row]) for row in rows], dtype=np.bool_)
-    return Objects(tuple(names[row] for row in rows), cut[rows], turned, (share >= least) & named, outlined)
+    kept_names = tuple(names[row] for row in rows.tolist())
+    named = np.array([bool(name) for name in kept_names], dtype=np.bool_)
+    return Objects(kept_names, cut[rows], turned, (share >= least) & named, outlined)
 
 
 def view(picture: Pictured, config: ViewConfig, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.bool_], Objects]:
     """A random view: pixels (S, S, 3), which of them are of the picture (S, S), and its objects."""
     height, width = picture.pixels.shape[:2]
     side = config.size
-    zoom = math.exp(rng.uniform(*(math.log(v) for v in config.zoom)))
+    low, high = (math.log(v) for v in config.zoom)
+    zoom = math.exp(rng.uniform(low, high))
     angle = float(rng.integers(4)) * math.pi / 2
     if picture.outlined and rng.random() < config.turn:
         angle += float(rng.uniform(-math.pi / 4, math.pi / 4))

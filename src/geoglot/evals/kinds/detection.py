@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from geoglot.geo.iou import corners, hulls
 from geoglot.metrics.box_precision import BoxPrecision
 from geoglot.metrics.counting import Counting
 from geoglot.metrics.detected import Detected
+from geoglot.tasks.detect.raster import RasterDetector
 
 VECTORS = False
 SHOWN = 60  # pictures of which panels are kept
@@ -80,12 +82,7 @@ def run(job: Job) -> Outcome:
     """Have the objects of each picture found and compare. Raises ModelError for a model that finds none."""
     rules, labels = job.rules.boxes or Boxes(), job.rules.labels()
     names, words = list(labels), list(labels.values())
-    find = getattr(job.model, "detect", None)
-    if not callable(find):
-        raise ModelError(
-            f"{job.model.spec.name} finds no objects, which {job.rules.name} needs: give a model with a method `detect`, as "
-            "geoglot.core.protocols.Detector has it."
-        )
+    find = _finder(job.model, rules.oriented, job.rules.name)
     index = {job.rules.card().classes[name][0]: place for place, name in enumerate(names)}
     metric, truths = Found(rules, len(names), job.rules.metric), list[tuple[Objects, tuple[int, int]]]()
     places, mistakes, skipped = list[int](), list[Mistake](), list[Skipped]()
@@ -119,6 +116,20 @@ def run(job: Job) -> Outcome:
     unseen = 0 if job.record is None or job.rules.source in job.record.sources else len(names)
     told = term(len(names), unseen, job.record).replace("classification", "detection")
     return Outcome(metric, places, told, _trivial(job, truths, index, metric), _worst(mistakes), details, skipped)
+
+
+def _finder(model: Any, turned: bool, name: str) -> Callable[..., tuple[Any, Any, Any]]:
+    """What finds boxes: the model's own `detect`, else the verb's way for a dual encoder. Raises ModelError."""
+    own = getattr(model, "detect", None)
+    if callable(own):
+        found: Callable[..., tuple[Any, Any, Any]] = own
+        return found
+    if not callable(getattr(model, "dense", None)):
+        raise ModelError(
+            f"{model.spec.name} finds no objects, which {name} needs: give a model with a method `detect`, as "
+            "geoglot.core.protocols.Detector has it, or with dense features."
+        )
+    return RasterDetector(model, upright=not turned).detect
 
 
 def objects(sample: Sample, size: tuple[int, int], index: dict[str, int], turned: bool) -> Objects:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -90,7 +90,7 @@ def _keep(path: Path, made: Detections) -> None:
     told["calibration"] = None if made.calibration is None else vars(made.calibration)
     half = path.with_suffix(".part")
     with half.open("wb") as file:
-        parts = dict(zip(PARTS, (scene.boxes, scene.label, scene.score, *scene.weak), strict=True))
+        parts: dict[str, Any] = dict(zip(PARTS, (scene.boxes, scene.label, scene.score, *scene.weak), strict=True))
         np.savez(file, told=np.array(json.dumps(told)), **parts)
     half.rename(path)
 

@@ -40,7 +40,7 @@ def by_dense(model: Any, known: Prompts) -> Finder:
     def find(batch: ImageBatch) -> list[Boxes]:
         cells = model.dense(batch)
         shares = (cells.float().cpu() @ texts.T / temperature).softmax(-1).permute(0, 3, 1, 2)
-        size = [max(1, side // FINE) for side in batch.pixels.shape[-2:]]
+        size = max(1, batch.pixels.shape[-2] // FINE), max(1, batch.pixels.shape[-1] // FINE)
         maps = F.interpolate(shares, size=size, mode="bilinear", align_corners=False)
         seen = F.adaptive_avg_pool2d(batch.valid[:, None].float().cpu(), size)[:, 0] > 0.5
         return [_of_picture(batch.pixels[i].cpu(), maps[i], seen[i], len(known.names)) for i in range(len(batch))]
@@ -69,8 +69,8 @@ def _of_class(
     k: int, mask: NDArray[np.bool_], shares: NDArray[np.float32], scale: tuple[float, float], steps: tuple[Floats, Floats]
 ) -> Boxes:
     """Boxes of the connected parts of one class; the score is the mean share of the class over a part."""
-    parts = [shape(found) for found, value in rasterio.features.shapes(mask.astype(np.uint8), mask, connectivity=4) if value]
-    parts = [part for part in parts if part.area >= LEAST]
+    found = rasterio.features.shapes(mask.astype(np.uint8), mask, connectivity=4)
+    parts: list[Any] = [part for part in (shape(outline) for outline, value in found if value) if part.area >= LEAST]
     if not parts:
         return NONE
     numbers = rasterio.features.rasterize([(part, i) for i, part in enumerate(parts, 1)], out_shape=mask.shape)

@@ -119,4 +119,5 @@ def prototype(detector: Detector, batch: ImageBatch, boxes: Sequence[Box]) -> Fl
         inner = Box(box.x, box.y, box.width * 2 * INNER, box.height * 2 * INNER, box.angle)
         spots += [(0, box.x, box.y), *((0, x, y) for x, y in inner.corners())]
     vectors_of = detector.at(detector.look(batch), spots)
-    return unit(vectors_of.numpy().mean(axis=0)[None])[0]
+    mean: Floats = unit(vectors_of.numpy().mean(axis=0)[None])[0]
+    return mean

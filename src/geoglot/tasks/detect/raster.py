@@ -68,7 +68,7 @@ def _picture(raster: Raster) -> NDArray[np.float32]:
     """Three bands in [0, 1]: bytes as they are, other numbers by the raster's own percentiles."""
     data = raster.data[:3] if len(raster.data) >= 3 else np.repeat(raster.data[:1], 3, axis=0)
     if data.dtype == np.uint8:
-        return data.astype(np.float32) / 255
+        return (data / 255).astype(np.float32)
     low, high = np.percentile(data[:, raster.valid], PERCENTILES) if raster.valid.any() else (0.0, 1.0)
     found: NDArray[np.float32] = np.clip((data - low) / max(high - low, 1e-9), 0, 1).astype(np.float32)
     return found

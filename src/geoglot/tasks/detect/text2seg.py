@@ -40,8 +40,9 @@ def by_grounding(grounding: Grounding, sam: Sam | None, known: Prompts) -> Finde
     owner = np.array([k for k, each in enumerate(known.phrases) for _ in each], dtype=np.int64)
 
     def find(picture: Tensor) -> Boxes:
-        label, score, boxes = grounding.find(picture, phrases)
-        label, score, boxes = (part[score >= BOX] for part in (owner[label], score, boxes))
+        phrase, score, boxes = grounding.find(picture, phrases)
+        sure = score >= BOX
+        label, score, boxes = owner[phrase][sure], score[sure], boxes[sure]
         if sam is None or not len(label):
             return Boxes(label, score, boxes, oriented(boxes))
         masks, _ = sam.boxes(sam.look(picture), boxes)
@@ -110,7 +111,7 @@ def of_masks(masks: Masks, label: NDArray[np.int64], score: Floats) -> Boxes:
     """The boxes around the largest part of each mask (N, H, W); masks that hold nothing are left out."""
     rows, upright, turned = [], [], []
     for row, mask in enumerate(masks):
-        parts = [shape(found) for found, value in rasterio.features.shapes(mask.astype(np.uint8), mask) if value]
+        parts: list[Any] = [shape(found) for found, value in rasterio.features.shapes(mask.astype(np.uint8), mask) if value]
         if parts:
             largest = max(parts, key=lambda part: part.area)
             box = from_polygon(Polygon(largest.exterior))

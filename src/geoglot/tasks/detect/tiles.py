@@ -147,7 +147,7 @@ def run(sources: Sequence[Source], how: Run) -> tuple[list[SceneBoxes], list[tup
     skipped: list[tuple[str, str]] = []
     done: dict[str, SceneBoxes] = {}
     with track(None, "detect", quiet=not how.progress) as shown:
-        items = embed(sources, _Encoder(how), how.plan, shown, how.batch, how.workers)  # type: ignore[arg-type]
+        items = embed(sources, _Encoder(how), how.plan, shown, how.batch, how.workers)
         with closing(items):
             for item in items:
                 if isinstance(item, Seen):
@@ -216,8 +216,8 @@ def _parts(boxes: Boxes, cut: NDArray[np.bool_]) -> NDArray[np.bool_]:
     own = np.flatnonzero(cut)
     if not len(own):
         return found
-    shapes = shapely.box(*boxes.upright.T)
-    areas = shapely.area(shapes)
+    shapes: NDArray[Any] = np.asarray(shapely.box(*boxes.upright.T))
+    areas: NDArray[Any] = shapely.area(shapes)
     near, other = shapely.STRtree(shapes).query(shapes[own])
     near = own[near]
     larger = (boxes.label[near] == boxes.label[other]) & (areas[other] > areas[near])
