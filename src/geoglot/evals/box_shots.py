@@ -24,7 +24,7 @@ from torch import Tensor
 
 from geoglot import models
 from geoglot.data.build.centres import targets
-from geoglot.data.build.objects import Objects, Pictured
+from geoglot.data.build.objects import Objects, Pictured, boxes_of
 from geoglot.evals import detection as figures
 from geoglot.evals.few_shot import interval
 from geoglot.geo.boxes import Box
@@ -32,7 +32,7 @@ from geoglot.losses.detection import DetectionLossConfig, detection
 from geoglot.models import detector as heads
 from geoglot.models.detector import Detector
 from geoglot.nn.batch import ImageBatch
-from geoglot.nn.detection import STRIDE, DetectionHead, Peaks, peaks
+from geoglot.nn.detection import STRIDE, DetectionHead, peaks
 from geoglot.tasks.classify import prompts
 from geoglot.tasks.detect.examples import prototype
 from geoglot.text import templates
@@ -63,8 +63,6 @@ def shot(picture: Pictured, number: int) -> Shot:
     part[: cut.shape[0], : cut.shape[1]] = cut
     seen[: cut.shape[0], : cut.shape[1]] = True
     pixels = torch.from_numpy(part).permute(2, 0, 1)[None].float() / 255
-    from geoglot.data.build.objects import boxes_of
-
     box = boxes_of((picture.names[number],), (ring - (left, top),), (SIDE, SIDE), 0.3, picture.outlined)
     return Shot(ImageBatch.of(pixels, torch.from_numpy(seen)[None]), box)
 
@@ -101,14 +99,8 @@ class Held:
             with torch.inference_mode():
                 found = head(maps)
                 (one,) = peaks(head.logits(found.features, towards), found, 0.01, heads.MOST)
-            made.add(figures.Boxes.of(Peaks(*one).plain()), _only(figures.truth_of(picture), label))
+            made.add(figures.Boxes.of(one.plain()), figures.truth_of(picture))
         return made.result()["AP50"]
-
-
-def _only(truth: Objects, label: str) -> Objects:
-    kept = np.array([name == label for name in truth.names], dtype=np.bool_)
-    names = tuple(name for name in truth.names if name == label)
-    return Objects(names, truth.upright[kept], truth.turned[kept], truth.whole[kept], truth.outlined)
 
 
 def tuned(found: Detector, direction: Floats, shots: Sequence[Shot], label: str) -> DetectionHead:

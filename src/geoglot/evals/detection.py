@@ -55,7 +55,8 @@ class Measured:
     objects: int = 0
 
     def add(self, boxes: Boxes, truth: Objects) -> None:
-        """Take in one picture."""
+        """Take in one picture; objects of other classes do not count."""
+        truth = only(truth, self.classes)
         wanted = np.array([self.classes.index(name) for name in truth.names], dtype=np.int64)
         self.upright.add(boxes.upright, boxes.score, boxes.label, truth.upright, wanted)
         if truth.outlined:
@@ -128,6 +129,13 @@ def _right(boxes: Boxes, truth: Floats, wanted: NDArray[np.int64]) -> NDArray[np
             found[row] = True
             overlap[:, best] = 0.0
     return found
+
+
+def only(truth: Objects, classes: Sequence[str]) -> Objects:
+    """The objects of some classes."""
+    kept = np.array([name in classes for name in truth.names], dtype=np.bool_)
+    names = tuple(name for name in truth.names if name in classes)
+    return Objects(names, truth.upright[kept], truth.turned[kept], truth.whole[kept], truth.outlined)
 
 
 def truth_of(picture: Pictured) -> Objects:

@@ -38,7 +38,7 @@ APART = 900_000  # number of the group of views that the constants of the head a
 GROUP = 4  # batches of views that the tower looks at together
 
 
-SHARES = {"vhr10": 0.72, "airport_obb": 0.08, "ships": 0.06, "neon_trees": 0.03, "rendered": 0.11}
+SHARES = {"vhr10": 0.78, "airport_obb": 0.07, "ships": 0.06, "neon_trees": 0.03, "rendered": 0.06}
 
 
 class Recipe(Config):
@@ -68,7 +68,7 @@ class Recipe(Config):
     )
     loss: DetectionLossConfig = DetectionLossConfig()
     train: TrainConfig = TrainConfig(
-        steps=1300, warmup=60, weight_decay=0.01, clip=10.0, ema=0.995, validate_every=250, prefetch=12
+        steps=1400, warmup=60, weight_decay=0.01, clip=10.0, ema=0.995, validate_every=250, prefetch=12
     )
 
 
