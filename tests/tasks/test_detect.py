@@ -127,6 +127,8 @@ def test_counts_make_up_for_what_is_missed() -> None:
     one = counts.count(2, np.array([0.999999, 0.999999]), known)
     assert (one.boxes, one.low, one.high) == (2, 4, 4)
     assert one.expected == pytest.approx(4, abs=1e-3)
+    wide = counts.count(2, np.array([0.999999, 0.999999]), counts.Calibration(recall=0.5, spread=0.3))
+    assert (wide.low, wide.high) == (2, 6)
     assert counts.count(3, np.array([0.5] * 3), None).expected is None
 
 
@@ -136,7 +138,7 @@ def tiny(tmp_path: Path) -> tuple[DualModel, Path]:
     model = DualModel(nano, spec(), torch.device("cpu"), torch.float32)
     head = DetectionHead(DetectionConfig(channels=(16, 32, 32), inner=8, fine=8, deep=1, middle=1, dim=16))
     head.bias.data.zero_()
-    card = heads.HeadCard(HASH, ("boat",), {"slope": 1.0, "bias": 0.0, "recall": 0.8, "least": 0.01})
+    card = heads.HeadCard(HASH, ("boat",), {"slope": 1.0, "bias": 0.0, "recall": 0.8, "spread": 0.1, "least": 0.01})
     heads.save(head, card, tmp_path / "tiny.detect.safetensors", spec())
     return model, tmp_path / "tiny.detect.safetensors"
 

@@ -53,7 +53,7 @@ def test_a_run_writes_a_head_of_its_model(model: Path, tmp_path: Path) -> None:
     head, card = detector.restore(tmp_path / "run" / "nano.detect.safetensors")
     assert card.model == nano.restore(model)[1].hash
     assert card.classes == ("forest", "ship")
-    assert set(card.calibration) == {"slope", "bias", "recall", "least", "boxes"}
+    assert set(card.calibration) == {"slope", "bias", "recall", "spread", "least", "boxes"}
     assert head.config.channels == (16, 32, 32)
     assert (tmp_path / "run" / "metrics.jsonl").read_text().count("AP50") >= 2
 

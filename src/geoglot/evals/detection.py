@@ -17,6 +17,7 @@ from geoglot.geo.iou import iou, suppress
 from geoglot.metrics.box_precision import BoxPrecision
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.detection import Peaks
+from geoglot.tasks.detect.counts import Calibration, Count, count
 
 OVERLAP = 0.5  # of boxes of one class, above which the worse one goes
 Find = Callable[[ImageBatch], Sequence[Peaks]]
@@ -51,6 +52,8 @@ class Measured:
     upright: BoxPrecision = field(default_factory=BoxPrecision)
     turned: BoxPrecision = field(default_factory=BoxPrecision)
     scores: list[Floats] = field(default_factory=list)
+    labels: list[NDArray[np.int64]] = field(default_factory=list)
+    wanted: list[NDArray[np.int64]] = field(default_factory=list)
     right: list[NDArray[np.bool_]] = field(default_factory=list)
     objects: int = 0
 
@@ -63,6 +66,8 @@ class Measured:
             kept = suppress(boxes.turned, boxes.score, boxes.label, OVERLAP)
             self.turned.add(boxes.turned[kept], boxes.score[kept], boxes.label[kept], truth.turned, wanted)
         self.scores.append(boxes.score)
+        self.labels.append(boxes.label)
+        self.wanted.append(wanted)
         self.right.append(_right(boxes, truth.upright, wanted))
         self.objects += len(wanted)
 
@@ -83,11 +88,33 @@ class Measured:
         return {self.classes[k]: part["AP50"] for k, part in self.upright.per_class().items()}
 
     def calibration(self) -> dict[str, float]:
-        """Chance that a box is right as sigmoid(slope * logit(score) + bias), and the share of objects that have a box."""
+        """What `geoglot.tasks.detect.counts` needs, the score with the best F1, and the number of boxes that this is from."""
         scores, right = np.concatenate(self.scores), np.concatenate(self.right).astype(float)
         slope, bias = fit_logistic(logit(scores), right)
         found = {"slope": slope, "bias": bias, "recall": float(right.sum()) / max(self.objects, 1)}
+        found["spread"] = self._spread(Calibration(**found))
         return found | {"least": least(scores, right, self.objects), "boxes": float(len(right))}
+
+    def _sums(self, known: Calibration) -> list[tuple[Count, int]]:
+        """The count of each class over all pictures, and the true one."""
+        scores, labels, wanted = (np.concatenate(part) for part in (self.scores, self.labels, self.wanted))
+        return [(count(0, scores[labels == k], known), int((wanted == k).sum())) for k in range(len(self.classes))]
+
+    def _spread(self, known: Calibration) -> float:
+        off = [np.log((true + 0.5) / ((one.expected or 0) + 0.5)) for one, true in self._sums(known) if true]
+        return float(np.sqrt(np.mean(np.square(off)))) if off else 0.0
+
+    def covered(self, known: Calibration) -> dict[str, float]:
+        """How often intervals of counts hold the true one, in per cent: of each class that a picture has or seems to have, and
+        of each class over all pictures; ``n`` is the number of the former."""
+        inside = []
+        for scores, labels, wanted in zip(self.scores, self.labels, self.wanted, strict=True):
+            for k in range(len(self.classes)):
+                true, one = int((wanted == k).sum()), count(0, scores[labels == k], known)
+                if true or (one.expected or 0) >= 0.5:
+                    inside.append((one.low or 0) <= true <= (one.high or 0))
+        held = [(one.low or 0) <= true <= (one.high or 0) for one, true in self._sums(known)]
+        return {"pictures": 100 * float(np.mean(inside)), "n": float(len(inside)), "all": 100 * float(np.mean(held))}
 
 
 def logit(scores: NDArray[np.floating]) -> Floats:

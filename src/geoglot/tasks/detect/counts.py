@@ -3,8 +3,9 @@
 A head is calibrated on pictures with known objects: the chance that a box is right follows from its score by a logistic curve,
 and so does the share of objects that get a box at all. The number of right boxes, each right with its own chance and apart from
 the others, has a Poisson-binomial distribution; divided by the share of objects that get a box it is the number of objects.
-What the interval leaves out: boxes are not quite independent, and other imagery, or a word that the head was not taught, may
-be found better or worse than what it was calibrated on.
+Some classes are found better than others: how far their sums were off on the pictures of the calibration widens the interval,
+which matters for large counts. What it leaves out: other imagery, or a word that the head was not taught, may be found better
+or worse than what it was calibrated on.
 """
 
 from __future__ import annotations
@@ -22,16 +23,18 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Calibration:
-    """Chance that a box is right, sigmoid(slope * logit(score) + bias), and the share of objects that have a box at all."""
+    """Chance that a box is right, sigmoid(slope * logit(score) + bias), the share of objects that have a box at all, and the
+    standard deviation among classes of the logarithm of how far their sums are off."""
 
     slope: float = 1.0
     bias: float = 0.0
     recall: float = 1.0
+    spread: float = 0.0
 
     @classmethod
     def of(cls, told: Mapping[str, float]) -> Calibration | None:
         """The calibration that a head's card tells, None where it tells none."""
-        return cls(told["slope"], told["bias"], told["recall"]) if "slope" in told else None
+        return cls(told["slope"], told["bias"], told["recall"], told["spread"]) if "slope" in told else None
 
     def chances(self, scores: NDArray[np.floating]) -> Floats:
         """Chances (N,) that boxes of some scores (N,) are right."""
@@ -55,8 +58,11 @@ def count(boxes: int, scores: NDArray[np.floating], known: Calibration | None, l
     if known is None:
         return Count(boxes)
     chances, share = known.chances(scores), max(known.recall, 1e-3)
-    low, high = interval(chances, level)
-    return Count(boxes, float(chances.sum()) / share, int(np.floor(low / share)), int(np.ceil(high / share)))
+    low, high = (edge / share for edge in interval(chances, level))
+    expected = float(chances.sum()) / share
+    wide = _normal((1 - level) / 2) * known.spread * expected
+    below, above = max(0.0, expected - float(np.hypot(expected - low, wide))), expected + float(np.hypot(high - expected, wide))
+    return Count(boxes, expected, int(np.floor(below)), int(np.ceil(above)))
 
 
 def interval(chances: Floats, level: float = LEVEL) -> tuple[int, int]:
