@@ -61,8 +61,8 @@ def count(boxes: int, scores: NDArray[np.floating], known: Calibration | None, l
     low, high = (edge / share for edge in interval(chances, level))
     expected = float(chances.sum()) / share
     wide = _normal((1 - level) / 2) * known.spread * expected
-    below, above = max(0.0, expected - float(np.hypot(expected - low, wide))), expected + float(np.hypot(high - expected, wide))
-    return Count(boxes, expected, int(np.floor(below)), int(np.ceil(above)))
+    below, above = (float(np.hypot(expected - edge, wide)) - abs(expected - edge) for edge in (low, high))
+    return Count(boxes, expected, max(0, int(np.floor(low - below))), int(np.ceil(high + above)))
 
 
 def interval(chances: Floats, level: float = LEVEL) -> tuple[int, int]:
