@@ -27,6 +27,10 @@ def run(
     ] = None,
     gallery: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page of mistakes to look at (.html).")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write .json (all of it), .csv or .md.")] = None,
+    route: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Boxes and pixels: how, as --route of `geoglot detect` says it.")
+    ] = None,
+    head: Annotated[Path | None, typer.Option(metavar="FILE", help="Boxes and pixels: a head of the model.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda ...")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
     activation: Annotated[str | None, typer.Option(metavar="NAME", help="gelu or quick_gelu, where weights do not tell.")] = None,
@@ -62,6 +66,7 @@ def run(
     from geoglot.evals import report, runner
     from geoglot.models import record
 
+    how = {name: str(value) for name, value in (("route", route), ("head", head)) if value is not None}
     reports = []
     for name in models_:
         ready = models.load(name, device, dtype, activation)
@@ -69,7 +74,7 @@ def run(
         if known is None:
             note(f"{name} has no training record: what it was taught is not known.")
         for one in rules:
-            reports.append(runner.evaluate(ready, one, root, known, cache, not no_overlap))
+            reports.append(runner.evaluate(ready, one, root, known, cache, not no_overlap, how))
             if not as_json and len(models_) * len(rules) > 1:
                 note(report.text(reports[-1]))
     if gallery is not None:

@@ -44,7 +44,8 @@ class Weighted(Protocol):
 class Job:
     """A model and the items of a protocol that could be read, with their unit vectors (N, D).
 
-    ``train`` are items of the source's training split, for baselines and for heads; ``cache`` is the folder of the caches.
+    ``train`` are items of the source's training split, for baselines and for heads; ``cache`` is the folder of the caches;
+    ``how`` are settings of the verb that a kind asks a dual encoder by.
     """
 
     model: Any
@@ -54,6 +55,7 @@ class Job:
     train: Sequence[Sample]
     record: Record | None
     cache: Path | None = None
+    how: Mapping[str, Any] = field(default_factory=dict)
 
     def text(self, texts: Sequence[str]) -> Floats:
         """Unit vectors (T, D) of texts. Raises ModelError where the model has no text tower."""

@@ -48,10 +48,11 @@ class Text(Config):
 
 class Pixels(Config):
     """What counts of pixel labels. Pixels of classes to ``ignore`` do not count; ``joined`` maps a class to the one that it
-    counts as. ``background`` is a class that is not asked for by words but answered by none of the labels. Boundaries may lie
-    ``edge`` pixels off."""
+    counts as. ``background`` is a class that is not asked for by words but answered by none of the labels; with ``rest`` it is
+    all else that is on the ground, for which a dual encoder has words of its own. Boundaries may lie ``edge`` pixels off."""
 
     background: str | None = None
+    rest: bool = True
     ignore: tuple[str, ...] = ()
     joined: Mapping[str, str] = Field(default_factory=dict)
     edge: float = 2.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from geoglot.evals.overlap import Overlap
@@ -20,7 +20,7 @@ def text(report: Report) -> str:
     others = [f"{name} {value:.{digits}f}" for name, value in report.figures.items() if name != report.metric]
     lines = [
         f"{report.model} on {report.protocol}: {report.title}",
-        f"  {report.term}; split {report.split}, n = {report.n:,}",
+        f"  {report.term}{_how(report.how)}; split {report.split}, n = {report.n:,}",
         f"  {report.metric} {report.figure:.2f} (95 % {report.low:.2f} to {report.high:.2f})",
         *([f"  {'; '.join(others)}"] if others else []),
         f"  without the model: {'; '.join(f'{name} {value:.2f}' for name, value in report.baselines.items())}",
@@ -38,6 +38,10 @@ def text(report: Report) -> str:
     return "\n".join(lines)
 
 
+def _how(how: Mapping[str, Any]) -> str:
+    return "".join(f", {name} {value}" for name, value in how.items())
+
+
 def rows(reports: Sequence[Report]) -> list[dict[str, Any]]:
     """One row a model and protocol, with the paired difference to the first model measured by the same protocol."""
     first: dict[str, Report] = {}
@@ -52,7 +56,7 @@ def rows(reports: Sequence[Report]) -> list[dict[str, Any]]:
             "low": report.low,
             "high": report.high,
             "n": report.n,
-            "term": report.term,
+            "term": report.term + _how(report.how),
             "overlap": None if report.overlap is None else len(report.overlap.items),
             "protocol_hash": report.protocol_hash,
             "against": None,

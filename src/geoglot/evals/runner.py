@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ class Report:
     details: dict[str, Any]
     outcome: Outcome
     items: tuple[Sample, ...]
+    how: Mapping[str, Any]
 
     @property
     def figure(self) -> float:
@@ -70,21 +71,25 @@ def evaluate(
     record: Record | None = None,
     cache: Path | None = None,
     check_overlap: bool = True,
+    how: Mapping[str, Any] | None = None,
 ) -> Report:
     """Measure a model by a protocol on the data below ``root``: a `Dual`, or what the protocol's kind asks for.
 
-    ``cache`` is where features and hashes are kept. Raises NotFoundError for data that is not there, InputError for a
+    ``cache`` is where features and hashes are kept; ``how`` are settings of `detect` or `segment`, for protocols of boxes and
+    pixels. Raises NotFoundError for data that is not there, InputError for a
     protocol that does not fit it, ModelError for a model that lacks what the protocol needs.
     """
     start = time.monotonic()
     kind = find("evals.kinds", protocol.kind)
+    if how and getattr(kind, "VECTORS", True):
+        raise InputError(f"{protocol.name} looks at vectors of pictures: {', '.join(how)} are for protocols of boxes and pixels.")
     found = material.samples(protocol, root)
     items, skipped = found, list[material.Skipped]()
     vectors = np.zeros((len(found), 0), np.float32)
     if getattr(kind, "VECTORS", True):  # else the kind looks at the pictures itself
         vectors, kept, skipped = material.vectors(model, found, protocol.prepare, cache)
         items = [found[place] for place in kept]
-    job = Job(model, protocol, items, vectors, _train(protocol, root), record, cache)
+    job = Job(model, protocol, items, vectors, _train(protocol, root), record, cache, how or {})
     outcome: Outcome = kind.run(job)
     metric = outcome.metric
     figures = metric.result()
@@ -114,6 +119,7 @@ def evaluate(
         details=dict(outcome.details),
         outcome=outcome,
         items=tuple(items),
+        how=dict(how or {}),
     )
 
 

@@ -167,3 +167,13 @@ def render(data: NDArray[Any], valid: NDArray[np.bool_], how: View) -> NDArray[n
         np.power(picture, 1.0 / how.gamma, out=picture)
     picture *= valid
     return np.repeat(picture, 3, axis=0) if len(picture) == 1 else picture
+
+
+def plain(raster: Raster) -> NDArray[np.float32]:
+    """Three bands (3, H, W) in [0, 1] of a raster as it is: bytes as such, other numbers between the raster's own percentiles."""
+    data = raster.data[:3] if len(raster.data) >= 3 else np.repeat(raster.data[:1], 3, axis=0)
+    if data.dtype == np.uint8:
+        return (data / 255).astype(np.float32)
+    low, high = np.percentile(data[:, raster.valid], PERCENTILES) if raster.valid.any() else (0.0, 1.0)
+    found: NDArray[np.float32] = np.clip((data - low) / max(high - low, 1e-9), 0, 1).astype(np.float32)
+    return found

@@ -10,6 +10,7 @@ from geoglot.text.sentences import PROMPTS
 
 NONE = "none of these"
 MAX_CLASSES = 1000
+EVERYTHING_ELSE = ("bare land", "grass", "trees", "water", "road", "pavement", "buildings", "sand", "farmland", "shadow")
 
 Classes = dict[str, tuple[str, ...]]
 
@@ -75,3 +76,12 @@ def check(templates: Sequence[str]) -> tuple[str, ...]:
 def fill(phrase: str, templates: Sequence[str]) -> list[str]:
     """Put a phrase into every template."""
     return [template.replace("{}", phrase) for template in templates]
+
+
+def everything_else(labels: Iterable[str]) -> tuple[str, ...]:
+    """Words for what is none of some phrases. Raises `InputError` where these leave nothing."""
+    said = {phrase.lower() for phrase in labels}
+    rest = tuple(word for word in EVERYTHING_ELSE if not any(word in phrase or phrase in word for phrase in said))
+    if not rest:
+        raise InputError(f"The labels say everything there is ({', '.join(sorted(said))}): ask for some of them at a time.")
+    return rest

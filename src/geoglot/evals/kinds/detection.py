@@ -82,7 +82,7 @@ def run(job: Job) -> Outcome:
     """Have the objects of each picture found and compare. Raises ModelError for a model that finds none."""
     rules, labels = job.rules.boxes or Boxes(), job.rules.labels()
     names, words = list(labels), list(labels.values())
-    find = _finder(job.model, rules.oriented, job.rules.name)
+    find = _finder(job, rules.oriented)
     index = {job.rules.card().classes[name][0]: place for place, name in enumerate(names)}
     metric, truths = Found(rules, len(names), job.rules.metric), list[tuple[Objects, tuple[int, int]]]()
     places, mistakes, skipped = list[int](), list[Mistake](), list[Skipped]()
@@ -118,18 +118,20 @@ def run(job: Job) -> Outcome:
     return Outcome(metric, places, told, _trivial(job, truths, index, metric), _worst(mistakes), details, skipped)
 
 
-def _finder(model: Any, turned: bool, name: str) -> Callable[..., tuple[Any, Any, Any]]:
+def _finder(job: Job, turned: bool) -> Callable[..., tuple[Any, Any, Any]]:
     """What finds boxes: the model's own `detect`, else the verb's way for a dual encoder. Raises ModelError."""
-    own = getattr(model, "detect", None)
+    model, own = job.model, getattr(job.model, "detect", None)
     if callable(own):
+        if job.how:
+            raise ModelError(f"{model.spec.name} has its own way to detect: leave out {', '.join(job.how)}.")
         found: Callable[..., tuple[Any, Any, Any]] = own
         return found
     if not callable(getattr(model, "dense", None)):
         raise ModelError(
-            f"{model.spec.name} finds no objects, which {name} needs: give a model with a method `detect`, as "
+            f"{model.spec.name} finds no objects, which {job.rules.name} needs: give a model with a method `detect`, as "
             "geoglot.core.protocols.Detector has it, or with dense features."
         )
-    return RasterDetector(model, upright=not turned).detect
+    return RasterDetector(model, upright=not turned, **job.how).detect
 
 
 def objects(sample: Sample, size: tuple[int, int], index: dict[str, int], turned: bool) -> Objects:

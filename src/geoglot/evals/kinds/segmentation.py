@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from geoglot.evals.material import Skipped
 from geoglot.evals.protocol import Pixels, Protocol
 from geoglot.metrics.boundary import BoundaryF1
 from geoglot.metrics.segmentation import Segmentation
+from geoglot.tasks.segment.raster import RasterSegmenter
 from geoglot.text.colours import colours
 
 VECTORS = False
@@ -101,12 +103,7 @@ class Drawn:
 def run(job: Job) -> Outcome:
     """Have each picture drawn and compare. Raises ModelError for a model that draws none, InputError without labelled pixels."""
     legend = Legend.of(job.rules)
-    draw = getattr(job.model, "segment", None)
-    if not callable(draw):
-        raise ModelError(
-            f"{job.model.spec.name} draws no classes, which {job.rules.name} needs: give a model with a method `segment`, as "
-            "geoglot.core.protocols.Segmenter has it."
-        )
+    draw = _drawer(job, legend)
     metric = Drawn(legend, (job.rules.pixels or Pixels()).edge)
     places, mistakes, skipped = list[int](), list[Mistake](), list[Skipped]()
     with track(len(job.items), "segment", "picture") as progress:
@@ -141,6 +138,23 @@ def run(job: Job) -> Outcome:
     unseen = 0 if job.record is None or job.rules.source in job.record.sources else len(legend.words)
     told = term(len(legend.words), unseen, job.record).replace("classification", "segmentation")
     return Outcome(metric, places, told, _trivial(job, legend, metric.areas), _worst(mistakes), details, skipped)
+
+
+def _drawer(job: Job, legend: Legend) -> Callable[..., Any]:
+    """What draws classes: the model's own `segment`, else the verb's way for a dual encoder. Raises ModelError."""
+    model, own = job.model, getattr(job.model, "segment", None)
+    if callable(own):
+        if job.how:
+            raise ModelError(f"{model.spec.name} has its own way to segment: leave out {', '.join(job.how)}.")
+        found: Callable[..., Any] = own
+        return found
+    if not callable(getattr(model, "dense", None)):
+        raise ModelError(
+            f"{model.spec.name} draws no classes, which {job.rules.name} needs: give a model with a method `segment`, as "
+            "geoglot.core.protocols.Segmenter has it, or with dense features."
+        )
+    rest = legend.background is not None and (job.rules.pixels or Pixels()).rest
+    return RasterSegmenter(model, background=rest, **job.how).segment
 
 
 def _trivial(job: Job, legend: Legend, found: Segmentation) -> dict[str, float]:

@@ -46,6 +46,12 @@ def encode(model: Any, classes: words.Classes, templates: Sequence[str] = ()) ->
     return Prompts(tuple(classes), tuple(classes.values()), chosen, unit(made))
 
 
+def others(model: Any, known: Prompts) -> Prompts:
+    """Words for everything else, one by one, without what the labels say already; raises `InputError` where nothing is left."""
+    rest = words.everything_else(phrase for phrases in known.phrases for phrase in phrases)
+    return encode(model, {word: (word,) for word in rest}, known.templates)
+
+
 def unit(vectors: NDArray[Any]) -> Floats:
     """Scale rows to length one; `InputError` for a row without a direction."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)

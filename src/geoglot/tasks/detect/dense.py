@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 from shapely.geometry import Polygon, shape
 from torch import Tensor
 
-from geoglot.core.errors import InputError, ModelError
+from geoglot.core.errors import ModelError
 from geoglot.geo.boxes import from_polygon
 from geoglot.nn.batch import ImageBatch
 from geoglot.tasks.classify import prompts, scores
 from geoglot.tasks.classify.prompts import Prompts
 from geoglot.tasks.detect.tiles import NONE, Boxes, Finder, together
 
-EVERYTHING_ELSE = ("bare land", "grass", "trees", "water", "road", "pavement", "buildings", "sand", "farmland", "shadow")
 FINE = 4  # pixels of a place of the map that parts are found in
 LEAST = 4  # places of a part
 Floats = NDArray[np.float64]
@@ -34,7 +33,7 @@ def by_dense(model: Any, known: Prompts) -> Finder:
     """A finder for classes in words. Raises `ModelError` for a model without dense features."""
     if not callable(getattr(model, "dense", None)):
         raise ModelError(f"{type(model).__name__} has no dense features: use nano, or a published CLIP or SigLIP.")
-    texts = torch.from_numpy(np.concatenate([known.vectors, others(model, known).vectors]))
+    texts = torch.from_numpy(np.concatenate([known.vectors, prompts.others(model, known).vectors]))
     temperature = scores.calibration(model.spec).temperature
 
     def find(batch: ImageBatch) -> list[Boxes]:
@@ -46,15 +45,6 @@ def by_dense(model: Any, known: Prompts) -> Finder:
         return [_of_picture(batch.pixels[i].cpu(), maps[i], seen[i], len(known.names)) for i in range(len(batch))]
 
     return find
-
-
-def others(model: Any, known: Prompts) -> Prompts:
-    """Words for everything else, without what the labels say already. Raises `InputError` where nothing is left."""
-    said = {phrase.lower() for phrases in known.phrases for phrase in phrases}
-    rest = [word for word in EVERYTHING_ELSE if not any(word in phrase or phrase in word for phrase in said)]
-    if not rest:
-        raise InputError(f"The labels say everything there is ({', '.join(known.names)}): ask for some of them at a time.")
-    return prompts.encode(model, {word: (word,) for word in rest}, known.templates)
 
 
 def _of_picture(pixels: Tensor, shares: Tensor, seen: Tensor, classes: int) -> Boxes:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geoglot.archive.tiling import Tiling
 from geoglot.core.protocols import ModelSpec
-from geoglot.geo.display import PERCENTILES
+from geoglot.geo.display import plain
 from geoglot.geo.raster import Raster
 from geoglot.nn.batch import ImageBatch
 from geoglot.tasks.classify import prompts
@@ -42,7 +42,7 @@ class RasterDetector:
             known = prompts.encode(self.model, {words[0]: words for words in said}, templates.check(()))
             self._known[said] = way(self.model, self._route, self._head, known).find
         tiling = Tiling(raster.valid.shape, self._tile, self._tile, 0.25)
-        picture = _picture(raster)
+        picture = plain(raster)
         parts = [self._of_tile(picture, raster.valid, window, tiling, self._known[said]) for window in tiling]
         boxes = tiles.together([part for part, _ in parts])
         rows, label, score = tiles.merged(raster.valid.shape, boxes, np.concatenate([cut for _, cut in parts]), self.upright)
@@ -62,13 +62,3 @@ class RasterDetector:
         batch = ImageBatch.of(torch.from_numpy(np.ascontiguousarray(part)), torch.from_numpy(np.ascontiguousarray(seen)))
         (found,) = find(batch)
         return tiles.placed(found, window, tiling)
-
-
-def _picture(raster: Raster) -> NDArray[np.float32]:
-    """Three bands in [0, 1]: bytes as they are, other numbers by the raster's own percentiles."""
-    data = raster.data[:3] if len(raster.data) >= 3 else np.repeat(raster.data[:1], 3, axis=0)
-    if data.dtype == np.uint8:
-        return (data / 255).astype(np.float32)
-    low, high = np.percentile(data[:, raster.valid], PERCENTILES) if raster.valid.any() else (0.0, 1.0)
-    found: NDArray[np.float32] = np.clip((data - low) / max(high - low, 1e-9), 0, 1).astype(np.float32)
-    return found

@@ -25,7 +25,6 @@ from geoglot.models.sam import Sam
 from geoglot.nn.batch import ImageBatch
 from geoglot.tasks.classify import prompts, scores
 from geoglot.tasks.classify.prompts import Prompts
-from geoglot.tasks.detect.dense import others
 from geoglot.tasks.detect.tiles import NONE, Boxes, Finder, oriented
 
 POINTS = 12  # of one label in one picture
@@ -53,7 +52,7 @@ def by_grounding(grounding: Grounding, sam: Sam | None, known: Prompts) -> Finde
 
 def by_points(model: Any, sam: Sam, known: Prompts) -> Finder:
     """Masks of the cells that resemble a label more than their neighbours do; the score is the label's share there."""
-    texts = torch.from_numpy(np.concatenate([known.vectors, others(model, known).vectors]))
+    texts = torch.from_numpy(np.concatenate([known.vectors, prompts.others(model, known).vectors]))
     temperature = scores.calibration(model.spec).temperature
 
     def find(batch: ImageBatch) -> list[Boxes]:
@@ -81,7 +80,7 @@ def _of_points(sam: Sam, picture: Tensor, peaks: Tensor) -> Boxes:
 
 def by_crops(model: Any, sam: Sam, known: Prompts) -> Finder:
     """Cut-outs of everything, each with the label that it resembles most, unless it resembles something else more."""
-    texts = np.concatenate([known.vectors, others(model, known).vectors])
+    texts = np.concatenate([known.vectors, prompts.others(model, known).vectors])
     temperature = scores.calibration(model.spec).temperature
 
     def find(picture: Tensor) -> Boxes:
