@@ -18,6 +18,7 @@ from geoglot.evals import gallery, protocol, report, runner
 from geoglot.evals.kinds.segmentation import Legend
 from geoglot.geo.raster import Raster
 from geoglot.models.record import Record, Taught
+from segment_kit import Painter
 
 
 class Striped(Seer):
@@ -107,6 +108,14 @@ def test_outlines_are_drawn_as_classes(tmp_path: Path) -> None:
     assert (drawn(sample, (2, 2), {"z": 1}) == 0).all()
 
 
+def test_a_dual_encoder_draws_by_way_of_segment(tmp_path: Path) -> None:
+    udd5(tmp_path)
+    found = runner.evaluate(Painter(), protocol.load("udd5-segments"), tmp_path, None, tmp_path / "cache", how={"least": 0.0})
+    assert found.n == 1
+    assert "prompted segmentation" in found.term
+    assert ", least 0.0" in report.text(found)
+
+
 def test_boxes_that_are_right_and_others(tmp_path: Path) -> None:
     dota(tmp_path)
     rules = protocol.load("dota-oriented")
@@ -150,6 +159,13 @@ def test_models_and_protocols_that_do_not_fit_are_answered(tmp_path: Path) -> No
     for name, told in (("udd5-segments", "draws no classes"), ("dota-oriented", "finds no objects")):
         with pytest.raises(ModelError, match=told):
             runner.evaluate(Seer(), protocol.load(name), tmp_path, None, tmp_path / "cache")
+
+    with pytest.raises(ModelError, match="its own way to segment"):
+        runner.evaluate(Striped(*RIGHT), protocol.load("udd5-segments"), tmp_path, how={"head": "a.safetensors"})
+    with pytest.raises(ModelError, match="its own way to detect"):
+        runner.evaluate(Pointing([], [], []), protocol.load("dota-oriented"), tmp_path, how={"route": "dense"})
+    with pytest.raises(InputError, match="protocols of boxes and pixels"):
+        runner.evaluate(Seer(), protocol.load("aid-classes"), tmp_path, how={"route": "dense"})
 
     class Small(Striped):
         def segment(self, raster: Raster, labels: Sequence[Sequence[str]]) -> np.ndarray:

@@ -148,7 +148,7 @@ def _drawer(job: Job, legend: Legend) -> Callable[..., Any]:
             raise ModelError(f"{model.spec.name} has its own way to segment: leave out {', '.join(job.how)}.")
         found: Callable[..., Any] = own
         return found
-    if not callable(getattr(model, "dense", None)):
+    if not callable(getattr(model, "seen", None)):
         raise ModelError(
             f"{model.spec.name} draws no classes, which {job.rules.name} needs: give a model with a method `segment`, as "
             "geoglot.core.protocols.Segmenter has it, or with dense features."
