@@ -45,7 +45,7 @@ class RasterSegmenter:
         words = None if self._head is not None else {phrases[0]: tuple(phrases) for phrases in labels}
         with tempfile.TemporaryDirectory(prefix="geoglot-raster-") as folder:
             path = Path(folder) / "picture.tif"
-            _write(path, raster)
+            write_picture(path, raster)
             found = segment(self.model, path, words, head=self._head, progress=False, **settings)
             classes = found.read()
         if self._head is None:
@@ -59,7 +59,7 @@ class RasterSegmenter:
         return made
 
 
-def _write(path: Path, raster: Raster) -> None:
+def write_picture(path: Path, raster: Raster) -> None:
     """A raster as a plain picture with a mask, as it is seen."""
     height, width = raster.shape
     profile = {"driver": "GTiff", "height": height, "width": width, "count": 3, "dtype": "uint8", "photometric": "RGB"}

@@ -74,7 +74,7 @@ def fit(marks: Sequence[Mark], sources: Sequence[Source], how: Run, asked: Train
     share = max(MOST // (len(names) * len(found)), 50)
     found = [part.thinned(share, rng) for part in found]
     with track(None, "look at polygons", "windows", quiet=not how.progress) as shown:
-        _look(found, how, shown)
+        look_at(found, how, shown)
     x, y, weight = (np.concatenate([getattr(part, name) for part in found]) for name in ("x", "y", "weight"))
     seen = np.isfinite(x).all(axis=1)
     if len(np.unique(y[seen])) < len(names):
@@ -150,7 +150,7 @@ def _grid(shape: Any, step: tuple[float, float]) -> list[tuple[float, float]]:
     return list(zip(((rows + r0 + 0.5) * step[0]).tolist(), ((cols + c0 + 0.5) * step[1]).tolist(), strict=True))
 
 
-def _look(found: Sequence[Places], how: Run, shown: Any) -> None:
+def look_at(found: Sequence[Places], how: Run, shown: Any) -> None:
     """Fill in the features of places; they are no numbers where nothing was observed."""
     dim = how.look.model.spec.dim
     look = replace(how.look, numbers=None, bias=0.0)
