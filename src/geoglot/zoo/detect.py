@@ -68,7 +68,7 @@ class Recipe(Config):
     )
     loss: DetectionLossConfig = DetectionLossConfig()
     train: TrainConfig = TrainConfig(
-        steps=1400, warmup=60, weight_decay=0.01, clip=10.0, ema=0.995, validate_every=250, prefetch=12
+        steps=2800, warmup=60, weight_decay=0.01, clip=10.0, ema=0.995, validate_every=250, prefetch=12
     )
 
 
