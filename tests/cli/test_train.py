@@ -50,7 +50,7 @@ def test_recipes_are_listed_and_printed(capsys: pytest.CaptureFixture[str], tmp_
         (["train", "run.toml", "--set", "train.ema=2"], 2, "train.ema: "),
         (["train", "run.toml", "--set", 'train.schedule="cosin"'], 2, "'cosine'"),
         (["train", "run.toml", "--set", "tunne=1"], 2, "Did you mean 'tune'?"),
-        (["train", "odd.toml"], 2, "names no recipe: begin from `geoglot recipe NAME > odd.toml` (average, finetune"),
+        (["train", "odd.toml"], 2, "names no recipe: begin from `geoglot recipe NAME > odd.toml` (average, "),
         (["train", "other.toml"], 3, "Did you mean finetune?"),
     ],
 )

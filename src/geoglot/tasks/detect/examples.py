@@ -4,57 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from shapely.geometry import box as rectangle
-from shapely.geometry.base import BaseGeometry
 
 from geoglot.archive.sources import Source
 from geoglot.core.errors import GeoglotError, InputError
-from geoglot.geo import vectors
 from geoglot.geo.boxes import Box, from_polygon
 from geoglot.geo.scene import Scene
 from geoglot.models.detector import Detector
 from geoglot.nn.batch import ImageBatch
 from geoglot.tasks.classify.marks import onto_pixels
 from geoglot.tasks.classify.prompts import unit
+from geoglot.tasks.detect.asked import Example
 
 Floats = NDArray[np.float32]
 INNER = 0.15  # of the sides of a box: places within so much of its middle stand for it
-
-
-@dataclass(frozen=True)
-class Example:
-    """A box that the user has drawn; `scene` names the only scene that it is about, where the file says so."""
-
-    number: int
-    shape: BaseGeometry
-    label: str
-    scene: str | None
-
-
-def read_examples(path: str | Path, key: str = "label") -> list[Example]:
-    """The boxes of a GeoJSON file with the label in a property.
-
-    Raises `NotFoundError`, and `InputError` for no feature, an empty label, or a geometry that is no polygon.
-    """
-    features = vectors.read_features(path)
-    if not features:
-        raise InputError(f"{path} holds no boxes: draw polygons around one to five objects, with a property {key!r}.")
-    found = []
-    for number, (shape, values) in enumerate(features, 1):
-        label = " ".join(str(values.get(key) or "").split())
-        if not label:
-            raise InputError(f"Feature {number} of {path} has no {key!r}: say what the object is called.")
-        if shape.area == 0:
-            raise InputError(f"Feature {number} of {path} is a {shape.geom_type}: an example is a polygon around the object.")
-        scene = values.get("scene")
-        found.append(Example(number, shape, label, None if scene is None else str(scene)))
-    return found
 
 
 def directions(

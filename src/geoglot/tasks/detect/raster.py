@@ -16,7 +16,8 @@ from geoglot.geo.raster import Raster
 from geoglot.nn.batch import ImageBatch
 from geoglot.tasks.classify import prompts
 from geoglot.tasks.detect import tiles
-from geoglot.tasks.detect.verb import Route, way
+from geoglot.tasks.detect.asked import Route
+from geoglot.tasks.detect.ways import way
 from geoglot.text import templates
 
 Floats = NDArray[np.float64]

@@ -27,12 +27,12 @@ from geoglot.geo.grid import Window
 from geoglot.geo.iou import suppress
 from geoglot.geo.scene import Scene
 from geoglot.nn.batch import ImageBatch
+from geoglot.tasks.detect.asked import STEP
 from geoglot.tasks.detect.boxes import SceneBoxes
 
 EDGE = 2.0  # seen pixels from an inner edge of a tile within which a box touches it
 OVERLAP = 0.5  # of two boxes of one label (intersection over union), above which the worse one goes
 COVERED = 0.7  # of a box that a tile has cut, within a larger box of its label, above which it is a part of that
-STEP = 32  # pixels that sides of what a model sees are made a multiple of
 Floats = NDArray[np.float64]
 
 
