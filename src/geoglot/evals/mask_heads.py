@@ -1,4 +1,5 @@
-"""A pixel head from a data set with masks: fitted on its training split, chosen by cross-validation over groups of pictures.
+"""A pixel head from a data set with masks: fitted on its training split, chosen by cross-validation over groups of pictures (of
+blocks, where there are few pictures).
 
 A logistic regression on the dense features of places drawn evenly from every picture, classes weighted alike; how strongly it
 is regularised, and how much of the classes' shares is given back to their biases, is chosen by the mIoU of groups held out. The
@@ -41,6 +42,7 @@ from geoglot.tasks.segment.stream import Run
 from geoglot.tasks.segment.train import Places, look_at
 
 VARIANT: Variant = "segearth"  # of a transformer; see `models.dense`
+FEW, BLOCKS = 5, 4  # groups below which each picture is cut into blocks (a side), which are groups of their own
 MOST = 12_000  # places of a fit
 STEP = 4  # pixels between places
 L2 = (1e-5, 1e-4, 1e-3, 1e-2)
@@ -63,6 +65,7 @@ def places(samples: Sequence[Sample], legend: Legend, how: Run) -> Marked:
     rng = np.random.default_rng(0)
     share = max(MOST // max(len(samples), 1), 50)
     groups = sorted({sample.group or sample.id for sample in samples})
+    blocks = 1 if len(groups) >= FEW else BLOCKS
     with tempfile.TemporaryDirectory(prefix="geoglot-masks-") as folder:
         drawn, of = [], []
         for number, sample in enumerate(samples):
@@ -78,7 +81,8 @@ def places(samples: Sequence[Sample], legend: Legend, how: Run) -> Marked:
             spots = np.stack([cells.position(axis, at[:, axis].astype(np.float64) + 0.5) for axis in (0, 1)], axis=1)
             y = truth[at[:, 0], at[:, 1]].astype(np.int64)
             drawn.append(Places(source, cells, spots, y, np.ones(len(y))))
-            of += [groups.index(sample.group or sample.id)] * len(y)
+            block = (at * blocks // np.array(truth.shape)) @ (blocks, 1)
+            of += list(groups.index(sample.group or sample.id) * blocks**2 + block)
         with track(None, "look at pictures", "windows") as shown:
             look_at(drawn, how, shown)
     x, y = np.concatenate([one.x for one in drawn]), np.concatenate([one.y for one in drawn])
@@ -124,7 +128,7 @@ def choose(marked: Marked, legend: Legend, metric: str, count: int) -> tuple[flo
 
 
 def run(name: str, of: str, root: Path, out: Path, count: int) -> dict[str, Any]:
-    """Fit, measure by cross-validation, save. Raises `InputError` for a protocol without masks or a set with too few groups."""
+    """Fit, measure by cross-validation, save. Raises `InputError` for a protocol without masks."""
     rules = protocol.load(of, "train")
     if rules.kind != "segmentation":
         raise InputError(f"{of} is no protocol of pixels: give one that ends in -segments.")
@@ -132,8 +136,6 @@ def run(name: str, of: str, root: Path, out: Path, count: int) -> dict[str, Any]
     how = Run(Look(model, VARIANT), Rule(1.0), (), Options(), {}, model.spec.dim)
     marked = places(list(wholes(find("data.sources", rules.source).rows(root, "train"))), legend, how)
     groups = len(np.unique(marked.group))
-    if groups < 2:
-        raise InputError(f"{rules.source} has one group of pictures to train on: there is nothing to choose by.")
     l2, share, told = choose(marked, legend, rules.metric, min(count, groups))
     head, prior = fitted(marked.x, marked.y, len(legend.names), l2)
     head = LinearHead(head.weight, head.bias + share * prior)
