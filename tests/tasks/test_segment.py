@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -374,16 +375,73 @@ def test_an_upsampler_makes_cells_finer(tmp_path: Path) -> None:
     picture = fields(120, 160, side=28)
     path = write(tmp_path / "fine.tif", picture)
 
-    def finer(cells: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
-        small = torch.nn.functional.avg_pool2d(pixels, 2).movedim(1, -1)
-        return torch.cat([small, torch.full((*small.shape[:-1], 1), 0.2)], dim=-1)
+    def finer(maps: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
+        small = torch.nn.functional.avg_pool2d(pixels, 2)
+        return torch.cat([small, torch.ones_like(small[:, :1])], dim=1)
 
     right = truth(picture)
     coarse = (made(path).read() == right).mean()
-    fine = (made(path, upsampler=finer, factor=4).read() == right).mean()
+    fine = (made(path, upsampler=finer, upsample=4).read() == right).mean()
     assert fine > 0.985 > coarse
-    with pytest.raises(ModelError, match="finer"):
-        made(path, upsampler=finer, factor=3)
+    with pytest.raises(InputError, match="1, 2, 4"):
+        made(path, upsampler=finer, upsample=3)
+    with pytest.raises(InputError, match="cannot be made 16 times"):
+        made(path, upsampler=finer, upsample=16)
+    with pytest.raises(InputError, match="how many times"):
+        made(path, upsampler=finer)
+    with pytest.raises(ModelError, match="No upsampler comes with painter@1"):
+        made(path, upsample=2)
+
+
+@dataclass(frozen=True)
+class Smooth:
+    """Makes maps finer without a look at the picture."""
+
+    factor: int = 4
+    mode: str = "bilinear"
+
+    def __call__(self, maps: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.interpolate(maps, scale_factor=self.factor, mode=self.mode)
+
+
+def test_windows_and_cells_stay_where_they_are(scene: Path, tmp_path: Path) -> None:
+    """A map made finer is of the same cells of the model: whatever the windows, and in what is cut out too."""
+    more: dict[str, Any] = {"upsampler": Smooth(), "upsample": 4}
+    whole = made(scene, **more).read()
+    assert (whole == made(scene, **more, tile=128, overlap=0.5).read()).mean() > 0.995
+    row, col = 37, 53
+    with rasterio.open(scene) as file:
+        picture = file.read()[:, row:, col:]
+    origin = (500_000.0 + 10 * col, 5_500_000.0 - 10 * row)
+    cut = made(write(tmp_path / "part.tif", picture, origin=origin), **more).read()
+    small = made(write(tmp_path / "small.tif", picture[:, :47, :45], origin=origin), **more).read()
+    inside = np.s_[2 * CELL : -2 * CELL, 2 * CELL : -2 * CELL]
+    assert (whole[row:, col:] == cut)[inside].mean() > 0.995
+    assert (cut[:47, :45] == small)[inside].mean() > 0.995
+
+
+def test_a_finer_map_counts_only_what_was_observed(tmp_path: Path) -> None:
+    """Cells without a pixel have no say in their neighbours, and the map ends where the picture does."""
+    picture = np.full((3, 96, 96), 20, np.uint8)
+    picture[1] = 220
+    picture[:, :, 43:] = 0
+    found = made(write(tmp_path / "holes.tif", picture, nodata=0), upsampler=Smooth(4, "bicubic"), upsample=4).read()
+    assert (found[:, :43] == 2).all()
+    assert (found[:, 43:] == NODATA).all()
+
+
+def test_a_finer_map_goes_on_after_a_kill(scene: Path, tmp_path: Path) -> None:
+    whole, out = Painter(), tmp_path / "map.tif"
+    more: dict[str, Any] = {"upsampler": Smooth(2), "upsample": 2, "batch": 2}
+    expected = made(scene, whole, **more).read()
+    with pytest.raises(KeyboardInterrupt):
+        made(scene, Painter(stop=whole.windows * 2 // 3), out=out, **more)
+    rest = Painter()
+    assert (made(scene, rest, out=out, **more).read() == expected).all()
+    assert 0 < rest.windows < whole.windows * 2 // 3
+    other = Painter()
+    made(scene, other, out=out, **(more | {"upsample": 4, "upsampler": Smooth()}))
+    assert other.windows == whole.windows
 
 
 def test_bias_is_taken_away(scene: Path) -> None:

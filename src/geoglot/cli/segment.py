@@ -52,6 +52,10 @@ def run(
         str, typer.Option(metavar="NAME", help="Cells of a transformer: segearth, maskclip or tokens.")
     ] = "segearth",
     bias: Annotated[float | None, typer.Option(metavar="0..1", help="Share of a window's cosines taken from its cells'.")] = None,
+    upsample: Annotated[
+        int | None, typer.Option(metavar="1|2|4|8|16", help="Decide the map so many times finer than the model's cells.")
+    ] = None,
+    upsampler: Annotated[Path | None, typer.Option(metavar="FILE", help="With --upsample: what `geoglot train` wrote.")] = None,
     calibration: Annotated[Path | None, typer.Option(metavar="FILE", help="A calibration of the model, for --none.")] = None,
     tile: Annotated[int | None, typer.Option(metavar="PIXELS", help="Side of a window, in pixels of --gsd metres.")] = None,
     gsd: Annotated[float | None, typer.Option(metavar="METRES", help="Look at every scene at this many metres a pixel.")] = None,
@@ -84,6 +88,8 @@ def run(
         "calibration": calibration,
         "variant": dense,
         "bias": bias,
+        "upsample": upsample,
+        "upsampler": upsampler,
         "tile": tile,
         "gsd": gsd,
         "overlap": overlap,

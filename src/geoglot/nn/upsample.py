@@ -37,6 +37,7 @@ class JointBilateral(nn.Module):
     def __init__(self, config: UpsamplerConfig) -> None:
         super().__init__()
         self.config = config
+        self.hash = ""  # of the weights, where they were read from a file
         around = range(-config.radius, config.radius + 1)
         self.offsets = tuple(product(around, around))
         count = len(self.offsets)

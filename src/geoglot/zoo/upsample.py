@@ -21,6 +21,7 @@ from geoglot.data.build import mixture
 from geoglot.data.build.mixture import Material
 from geoglot.models import upsampler
 from geoglot.models.dual import DualModel
+from geoglot.nn.batch import ImageBatch
 from geoglot.nn.upsample import JointBilateral, Retrace, UpsamplerConfig
 from geoglot.train.distribute import is_main, main_first
 from geoglot.train.loop import Group, TrainConfig, fit
@@ -34,6 +35,9 @@ class Recipe(Config):
     Pictures of ``sources`` are looked at whole at ``size`` pixels and in a view that is cut out and perhaps mirrored; maps are
     made finer on a random projection of the features to ``channels`` numbers, brought into the view, averaged back to cells,
     and compared with what the model sees there. ``colours`` is the weight of telling the picture from the finer map.
+
+    The published method learns on four doublings, with a radius of 5 and 30 channels. Here two doublings teach the filter that
+    all of them share, since the last two would be fifteen sixteenths of the work; and a radius of 3 costs a CPU 2.5 times less.
     """
 
     recipe: Literal["upsample"] = "upsample"
@@ -43,21 +47,21 @@ class Recipe(Config):
     sources: tuple[str, ...] = ("aid_rsicd", "ucm")
     batch: int = Field(default=8, ge=1)
     size: int = 160
-    channels: int = 30
+    channels: int = 16
     zoom: tuple[float, float] = (0.5, 1.0)
     colours: float = 0.1
-    lr: float = 1e-3
-    upsampler: UpsamplerConfig = UpsamplerConfig()
-    train: TrainConfig = TrainConfig(steps=400, warmup=20, ema=0.98, weight_decay=0.0, precision="no", validate_every=100)
+    lr: float = 3e-3
+    upsampler: UpsamplerConfig = UpsamplerConfig(radius=3, keys=16, times=2)
+    train: TrainConfig = TrainConfig(steps=300, warmup=20, ema=0.98, weight_decay=0.0, precision="no", validate_every=60)
 
 
 class Views(NamedTuple):
-    """Pictures (B, 3, S, S), their cells (B, C, h, w), where the view lies in them (B, S, S, 2, as `grid_sample` takes it), and
+    """Pictures (B, 3, S, S), their cells (B, C, h, w), where the view lies in them (B, 2, 3, as `affine_grid` takes it), and
     the cells of the view."""
 
     pictures: Tensor
     cells: Tensor
-    places: Tensor
+    turn: Tensor
     wanted: Tensor
 
 
@@ -70,11 +74,15 @@ class Learner(nn.Module):
         self.retrace = Retrace(recipe.channels)
 
     def forward(self, batch: Views) -> tuple[Tensor, Tensor, Tensor]:
-        """Give cells (B, C, h, w) of the finer map averaged back, those of the view in it, and colours (B, 3, S, S)."""
+        """Give cells (B, C, h, w) of the finer map averaged back, those of the view in it, and colours of the finer map."""
         fine = self.up(batch.cells, batch.pictures)
-        seen = F.grid_sample(fine, batch.places, mode="bilinear", padding_mode="reflection", align_corners=False)
-        factor = self.up.factor
-        return F.avg_pool2d(fine, factor), F.avg_pool2d(seen, factor), self.retrace(fine)
+        return F.avg_pool2d(fine, self.up.factor), F.avg_pool2d(view(fine, batch.turn), self.up.factor), self.retrace(fine)
+
+
+def view(maps: Tensor, turn: Tensor) -> Tensor:
+    """What lies in the view, at the maps' own size."""
+    places = F.affine_grid(turn, list(maps.shape), align_corners=False)
+    return F.grid_sample(maps, places, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
 @dataclass(frozen=True)
@@ -102,15 +110,11 @@ class Stream:
         shift = (torch.rand(len(rows), 2, generator=rng) * 2 - 1) * (1 - side[:, None])
         zero = torch.zeros_like(side)
         turn = torch.stack([torch.stack([side * mirror, zero, shift[:, 0]], 1), torch.stack([zero, side, shift[:, 1]], 1)], 1)
-        places = F.affine_grid(turn, list(pictures.shape), align_corners=False)
-        view = F.grid_sample(pictures, places, mode="bilinear", padding_mode="reflection", align_corners=False)
-        return Views(pictures, self.cells(pictures), places, self.cells(view.clamp(0, 1)))
+        return Views(pictures, self.cells(pictures), turn, self.cells(view(pictures, turn).clamp(0, 1)))
 
     def cells(self, pictures: Tensor) -> Tensor:
         """The model's cells (B, channels, h, w) of pictures, projected."""
-        from geoglot.nn.batch import ImageBatch
-
-        found = self.model.dense(ImageBatch.of(pictures)).cpu()
+        found = self.model.dense(ImageBatch.of(pictures)).float().cpu()
         return (found @ self.basis).permute(0, 3, 1, 2).contiguous()
 
 
@@ -119,7 +123,7 @@ def objective(recipe: Recipe, module: nn.Module, batch: Views) -> tuple[Tensor, 
     back, seen, colours = module(batch)
     spread = batch.cells.var()  # of the projected cells, so that the weight of colours means the same for every model
     same, view = F.mse_loss(back, batch.cells) / spread, F.mse_loss(seen, batch.wanted) / spread
-    told = F.mse_loss(colours, batch.pictures)
+    told = F.mse_loss(colours, F.adaptive_avg_pool2d(batch.pictures, colours.shape[-2:]))
     value = same + view + recipe.colours * told
     return value, {"same": float(same.detach()), "view": float(view.detach()), "colours": float(told.detach())}
 
@@ -132,10 +136,8 @@ def measure(recipe: Recipe, module: Learner, held: Stream) -> dict[str, float]:
     for start in range(0, len(rows), recipe.batch):
         batch = held.views(rows[start : start + recipe.batch], torch.Generator().manual_seed(start))
         _, seen, _ = module(batch)
-        size = list(batch.pictures.shape[-2:])
-        smooth = F.interpolate(batch.cells, size=size, mode="bilinear", align_corners=False)
-        smooth = F.grid_sample(smooth, batch.places, mode="bilinear", padding_mode="reflection", align_corners=False)
-        plainly = F.adaptive_avg_pool2d(smooth, batch.wanted.shape[-2:])
+        smooth = F.interpolate(batch.cells, scale_factor=module.up.factor, mode="bilinear", align_corners=False)
+        plainly = F.avg_pool2d(view(smooth, batch.turn), module.up.factor)
         errors += [float(F.mse_loss(found, batch.wanted)) * len(batch.wanted) for found in (seen, plainly)]
     return {"error": float(errors[0] / errors[1])}
 
@@ -143,10 +145,13 @@ def measure(recipe: Recipe, module: Learner, held: Stream) -> dict[str, float]:
 def run(recipe: Recipe, folder: Path) -> JointBilateral:
     """Train, resuming when ``folder`` holds a part of the same run; write ``upsampler.safetensors`` there and give it."""
     model = models.load(recipe.model)
-    if not isinstance(model, DualModel) or recipe.size % model.cells.side or 1 << recipe.upsampler.times != model.cells.side:
+    if not isinstance(model, DualModel):
+        raise ConfigError(f"An upsampler is trained for a model of ours, and {recipe.model} is another: set model=nano.")
+    side = model.cells.side
+    if recipe.size % side or not 2 <= 1 << recipe.upsampler.times <= side:
         raise ConfigError(
-            f"The upsampler is made for models of ours, pictures of whole cells and as many doublings as a cell has: {recipe.model} "
-            "with another size or times will not do."
+            f"Pictures of whole cells are needed, and cells of {side} pixels can be halved up to {side.bit_length() - 1} times: "
+            f"set size to a multiple of {side}, and upsampler.times."
         )
     root, cache = Path(recipe.root), Path(recipe.cache)
     with main_first():

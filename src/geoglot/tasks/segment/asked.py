@@ -35,7 +35,8 @@ class Settings:
     - `tile`: side of a window in pixels as the model sees them, a multiple of its cells; `overlap`: the part that neighbours
       share; `gsd`: metres a pixel at which every scene is looked at.
     - `least`: polygons of less than so many square metres are left out.
-    - `upsampler`: makes the cells of a batch `factor` times finer, from them and the pixels.
+    - `upsample`: how many times finer than the model's cells the map is decided, 1 and powers of 2; `upsampler`: what makes it
+      so, a file that the recipe `upsample` wrote or a function (see `scoring.Upsampler`), if not what comes with the model.
     """
 
     background: str | None = None
@@ -52,8 +53,8 @@ class Settings:
     bands: Sequence[str] | None = None
     time: str | None = None
     least: float = 0.0
-    upsampler: Upsampler | None = None
-    factor: int = 1
+    upsample: int | None = None
+    upsampler: Upsampler | str | Path | None = None
     batch: int = 32
     workers: int | None = None
     progress: bool = True
@@ -67,6 +68,10 @@ class Settings:
             raise InputError(f"A batch holds at least one picture, got {self.batch}.")
         if self.least < 0:
             raise InputError(f"The smallest polygon has no negative area, got {self.least}.")
+        if self.upsample is not None and (self.upsample < 1 or self.upsample & (self.upsample - 1)):
+            raise InputError(f"Maps are made 1, 2, 4, 8 or 16 times finer, got {self.upsample}.")
+        if self.upsampler is not None and self.upsample is None:
+            raise InputError("Say how many times finer the upsampler is to make maps (--upsample 4).")
         variant_of(self.variant)
         words.check(self.templates)
 

@@ -11,7 +11,7 @@ from typing import Any
 from geoglot import models
 from geoglot.archive.sources import Source
 from geoglot.archive.tiling import Options
-from geoglot.core.errors import InputError
+from geoglot.models import upsampler
 from geoglot.models.dense import variant_of
 from geoglot.nn import heads
 from geoglot.tasks.classify import prompts, scores
@@ -19,6 +19,8 @@ from geoglot.tasks.segment.asked import Request
 from geoglot.tasks.segment.scoring import Look, Rule, by_head, by_words
 from geoglot.tasks.segment.stream import Run
 from geoglot.tasks.segment.train import fit
+
+DEFAULT = 1  # how many times finer maps are made where nobody says so
 
 
 def ready(request: Request, model: Any, found: Sequence[Source]) -> Run:
@@ -28,10 +30,12 @@ def ready(request: Request, model: Any, found: Sequence[Source]) -> Run:
     elif callable(model) and not hasattr(model, "spec"):
         model = model()
     asked = request.settings
-    look = Look(model, variant_of(asked.variant), upsampler=asked.upsampler, factor=asked.factor)
-    _ = look.cell  # a model without dense features is told here
+    look = Look(model, variant_of(asked.variant))
+    _ = look.whole  # a model without dense features is told here
     if request.head is not None:
-        return _by_head(request, look, *heads.load(request.head, model.spec, "cells"))
+        head, card = heads.load(request.head, model.spec, "cells")
+        return _by_head(request, _finer(request, look, card.look.get("factor", 1)), head, card)
+    look = _finer(request, look, DEFAULT)
     if request.train is not None and request.marks is not None:
         bare = _run(request, look, Rule(1.0), (), model.spec.dim, asked.options)
         head, card = fit(request.marks, found, bare, request.train)
@@ -41,16 +45,32 @@ def ready(request: Request, model: Any, found: Sequence[Source]) -> Run:
     return _by_words(request, look)
 
 
+def _finer(request: Request, look: Look, factor: int) -> Look:
+    """Make maps as many times finer as was asked for, else `factor` times."""
+    asked = request.settings
+    factor = factor if asked.upsample is None else asked.upsample
+    if factor == 1:
+        return look
+    look = replace(look, factor=factor)
+    _ = look.cell  # more than the model's cells can be cut into is told here
+    if callable(asked.upsampler):
+        return replace(look, upsampler=asked.upsampler)
+    spec = look.model.spec
+    found = upsampler.restore(upsampler.file_of(spec, asked.upsampler), spec, factor.bit_length() - 1)
+    return replace(look, upsampler=found.to(look.model.device))
+
+
 def _run(request: Request, look: Look, rule: Rule, names: tuple[str, ...], channels: int, options: Options, **told: Any) -> Run:
     asked = request.settings
-    if asked.upsampler is not None:
-        told["upsampler"] = getattr(asked.upsampler, "hash", repr(asked.upsampler))
+    if look.upsampler is not None:
+        told["upsampler"] = getattr(look.upsampler, "hash", repr(look.upsampler))
     fixed = {
         "model": look.model.spec.hash,
         "dtype": str(getattr(look.model, "dtype", "")),
         "names": names,
         "variant": look.variant,
         "bias": look.bias,
+        "factor": look.factor,
         "options": vars(options),
         "asked": [asked.sensor, asked.bands, asked.time],
         "threshold": asked.threshold,
@@ -90,8 +110,6 @@ def _by_words(request: Request, look: Look) -> Run:
 
 
 def _by_head(request: Request, look: Look, head: heads.Head, card: heads.HeadCard) -> Run:
-    if look.factor != card.look.get("factor", 1):
-        raise InputError(f"The head was fitted on cells made {card.look.get('factor', 1)} times finer: use that upsampler.")
     recorded: dict[str, Any] = dict(card.options)
     variant = variant_of(card.look["variant"])
     look = replace(look, variant=variant, numbers=by_head(head))

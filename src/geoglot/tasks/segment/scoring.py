@@ -15,22 +15,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from geoglot.core.errors import ModelError
+from geoglot.core.errors import InputError, ModelError
 from geoglot.models.dense import Variant
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.heads import Head
 from geoglot.tasks.classify.scores import Calibration
 from geoglot.tasks.segment.blend import Bytes, Floats
 
-# From the cells of a batch (B, h, w, D) and its pixels (B, 3, H, W) to finer cells (B, f * h, f * w, D).
+# From maps (B, C, h, w) of a batch and its pixels (B, 3, H, W) to finer maps (B, C, f * h, f * w), linearly in the maps.
 Upsampler = Callable[[Tensor, Tensor], Tensor]
+LEAST = 0.05  # of what was observed around a finer cell, so that nothing is divided by next to nothing
 
 
 @dataclass(frozen=True)
 class Look:
-    """What the model is asked of a batch of windows: cells, made finer by an upsampler of `factor` where there is one.
+    """What the model is asked of a batch of windows: numbers of cells, made `factor` times finer where there is an upsampler.
 
-    Without `numbers` the result holds the vectors of the cells themselves.
+    Without `numbers` the result holds the vectors of the cells themselves. An upsampler's weights come from the picture, so it
+    is the few numbers that are made finer and not the vectors that they are computed from.
     """
 
     model: Any
@@ -41,29 +43,48 @@ class Look:
     factor: int = 1
 
     @property
-    def cell(self) -> int:
-        """Side of a cell in pixels of the model's input. Raises `ModelError` for a model without dense features."""
+    def whole(self) -> int:
+        """Side of the model's own cells in pixels of its input. Raises `ModelError` for a model without dense features."""
         model = self.model
         if not hasattr(model, "seen") or not hasattr(model, "cells"):
             name = model.spec.name if hasattr(model, "spec") else type(model).__name__
             raise ModelError(f"{name} has no dense features, which segmentation needs: use nano, or a published CLIP or SigLIP.")
         side: int = model.cells.side
-        if side % self.factor:
-            raise ModelError(f"Cells of {side} pixels cannot be made {self.factor} times finer: use another upsampler.")
-        return side // self.factor
+        return side
+
+    @property
+    def cell(self) -> int:
+        """Side of the cells that are told. Raises `InputError` where the model's cells cannot be cut so."""
+        if self.whole % self.factor:
+            raise InputError(f"Cells of {self.whole} pixels cannot be made {self.factor} times finer: ask for less (--upsample).")
+        return self.whole // self.factor
 
     def __call__(self, batch: ImageBatch) -> Tensor:
         """Numbers of cells and the share of each that was observed: (B, h, w, K + 1)."""
         found = self.model.seen(batch, self.variant)
         cells = found.map()
-        if self.upsampler is not None:
-            with torch.inference_mode():
-                cells = F.normalize(self.upsampler(cells, batch.pixels).float(), dim=-1)
         numbers = cells if self.numbers is None else self.numbers(cells)
         if self.bias and self.numbers is not None:
             numbers = numbers - self.bias * self.numbers(found.pooled)[:, None, None]
-        share = F.adaptive_avg_pool2d(batch.valid[:, None].float(), (numbers.shape[1], numbers.shape[2]))
-        return torch.cat([numbers.float(), share.movedim(1, -1).to(numbers.device)], dim=-1)
+        maps = numbers.float().movedim(-1, 1)
+        share = _observed(batch, maps)
+        if self.upsampler is not None:
+            maps = self._finer(maps, share, batch)
+            share = _observed(batch, maps)
+        return torch.cat([maps, share], dim=1).movedim(1, -1)
+
+    def _finer(self, maps: Tensor, share: Tensor, batch: ImageBatch) -> Tensor:
+        """Finer maps, in which cells count by what was observed of them; a map of one value keeps it."""
+        assert self.upsampler is not None
+        pictures = torch.where(batch.valid[:, None], batch.pixels, 0).to(maps)
+        with torch.inference_mode():
+            made = self.upsampler(torch.cat([maps * share, share], dim=1), pictures)
+            return made[:, :-1] / made[:, -1:].clamp(min=LEAST)
+
+
+def _observed(batch: ImageBatch, maps: Tensor) -> Tensor:
+    """The share of the pixels of each cell (B, 1, h, w) that was observed."""
+    return F.adaptive_avg_pool2d(batch.valid[:, None].to(maps), (maps.shape[-2], maps.shape[-1]))
 
 
 def by_words(vectors: Floats, owners: tuple[int, ...], device: Any) -> Callable[[Tensor], Tensor]:
