@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 import rasterio
+import torch
 from cli_kit import Command
 from test_segment_train import NAMES, polygons
 
 import geoglot.models
 from geoglot.geo import vectors
+from geoglot.models import upsampler
+from geoglot.nn.upsample import JointBilateral, UpsamplerConfig
 from segment_kit import Painter, fields, write
 
 WORDS = ("--labels", "red,green,blue", "--template", "{}")
@@ -31,6 +34,17 @@ def test_a_table_on_stdout(painter: Command) -> None:
     lines = out.splitlines()
     assert lines[0].split() == ["label", "pixels", "share", "area", "mean", "score"]
     assert [line.split("  ")[0] for line in lines[1:]] == ["red", "green", "blue", "none of these"]
+
+
+def test_a_finer_map_by_a_file(painter: Command, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    upsampler.save(JointBilateral(UpsamplerConfig(radius=1, keys=4)), tmp_path / "up.safetensors", Painter().spec)
+    plain = painter("segment", "a.tif", *WORDS, "-q")[1]
+    assert painter("segment", "a.tif", *WORDS, "-q", "--upsample", "1")[1] == plain
+    code, out, _ = painter("segment", "a.tif", *WORDS, "-q", "--upsample", "2", "--upsampler", "up.safetensors")
+    assert code == 0
+    assert out != plain
+    assert [line.split()[0] for line in out.splitlines()] == [line.split()[0] for line in plain.splitlines()]
 
 
 def test_files_by_their_names(painter: Command, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
+import torch
 from rasterio.features import shapes
 from shapely.geometry import Point, box, mapping, shape
 
@@ -69,6 +71,28 @@ def test_a_head_learns_what_the_polygons_cover(scene: Path, marks: Path, tmp_pat
     assert again.names == found.names
     many = segment_all(Painter(), [scene], head=tmp_path / "head.safetensors", out=tmp_path / "maps", **PLAIN)
     assert (many.maps[0].read() == found.read()).all()
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Makes maps twice as fine without a look at the picture."""
+
+    def __call__(self, maps: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.interpolate(maps, scale_factor=2, mode="bilinear")
+
+
+def test_a_head_is_used_as_finely_as_it_was_fitted(scene: Path, marks: Path, tmp_path: Path) -> None:
+    """On finer vectors; that its logits are made finer, and not the vectors, comes to the same."""
+    head, more = tmp_path / "head.safetensors", {"upsampler": Halves(), "upsample": 2, **PLAIN}
+    found = segment(Painter(), scene, train=marks, save=head, **more)
+    assert heads.load(head, Painter().spec, "cells")[1].look["factor"] == 2
+    with rasterio.open(scene) as file:
+        right = np.array([0, 1, 3, 2])[truth(file.read())]
+    assert (found.read() == right).mean() > 0.85
+    assert (segment(Painter(), scene, head=head, **more).read() == found.read()).all()
+    with pytest.raises(ModelError, match="No upsampler comes with painter@1"):  # it is asked for by the head
+        segment(Painter(), scene, head=head, **PLAIN)
+    assert (segment(Painter(), scene, head=head, upsample=1, **PLAIN).read() == right).mean() > 0.85
 
 
 def test_a_head_of_cells_is_not_one_of_images(scene: Path, marks: Path, tmp_path: Path) -> None:

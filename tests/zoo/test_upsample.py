@@ -10,6 +10,8 @@ import torch.nn.functional as F
 
 pytest.importorskip("accelerate", reason="training needs the extra [train]")
 
+from run_kit import tiny_ucm
+
 from geoglot import models
 from geoglot.core.errors import ConfigError
 from geoglot.models import upsampler
@@ -17,7 +19,6 @@ from geoglot.nn.upsample import UpsamplerConfig
 from geoglot.train.loop import TrainConfig
 from geoglot.zoo import upsample
 from nano_kit import tiny_nano
-from run_kit import tiny_ucm
 
 
 @pytest.fixture(scope="module")
