@@ -69,7 +69,8 @@ class JointBilateral(nn.Module):
         alike = torch.stack([(keys * shifted).sum(1) for shifted in near], dim=1)
         weight = (alike * self.temperature.exp()).softmax(1) * torch.exp(-self.far / (2 * (2 * self.width).exp()))
         weight = weight / weight.sum(1, keepdim=True).clamp(min=1e-7)
-        return weight + 0.1 * self.correct(torch.cat([weight, guide], dim=1))
+        correction: Tensor = self.correct(torch.cat([weight, guide], dim=1))
+        return weight + 0.1 * correction
 
     def _filter(self, maps: Tensor, weight: Tensor) -> Tensor:
         # neighbour by neighbour: all of them at once would take a hundred times the memory of the map

@@ -50,9 +50,9 @@ class Recipe(Config):
     channels: int = 16
     zoom: tuple[float, float] = (0.5, 1.0)
     colours: float = 0.1
-    lr: float = 3e-3
+    lr: float = 0.015
     upsampler: UpsamplerConfig = UpsamplerConfig(radius=3, keys=16, times=2)
-    train: TrainConfig = TrainConfig(steps=300, warmup=20, ema=0.98, weight_decay=0.0, precision="no", validate_every=60)
+    train: TrainConfig = TrainConfig(steps=400, warmup=20, ema=0.98, weight_decay=0.0, precision="no", validate_every=100)
 
 
 class Views(NamedTuple):
