@@ -32,6 +32,9 @@ def run(
     suffix: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help="For a folder: tif, gpkg, geojson, parquet.")
     ] = None,
+    decoder: Annotated[
+        str | None, typer.Option(metavar="FILE|NAME", help="Draw masks by a decoder: a file, or a model's own by its name.")
+    ] = None,
     background: Annotated[
         str | None, typer.Option(metavar="A|B|...", help="Words for what is none of the labels; where they fit best is 0.")
     ] = None,
@@ -77,6 +80,7 @@ def run(
         "train": None if train is None else task.Train(train, key, folds or task.FOLDS),
         "head": head,
         "save": save,
+        "decoder": decoder,
         "background": background,
         "threshold": threshold,
         "none": none,

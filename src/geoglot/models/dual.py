@@ -54,7 +54,9 @@ class DualModel(Ready):
     def depths(self, batch: ImageBatch, levels: Sequence[int], variant: Variant | None = None) -> Depths:
         """Give vectors, cells and what leaves some stages. Raises ModelError for a stage that it has not."""
         if not set(levels) <= set(self.levels):
-            raise ModelError(f"{self.spec.name} has the stages {self.levels}, not {tuple(levels)}: the decoder is of another model.")
+            raise ModelError(
+                f"{self.spec.name} has the stages {self.levels}, not {tuple(levels)}: the decoder is of another model."
+            )
         with torch.inference_mode():
             features, maps = self.model.depths(batch.to(self.device))
         return deep(features, [maps[level] for level in levels])

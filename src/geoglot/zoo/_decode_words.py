@@ -33,7 +33,7 @@ WORDS = OBJECTS | {
     "solar panels": ("solar farm", "photovoltaic panels"),
     "swimming pool": ("swimming pools", "pool"),
 }
-TRIES = 6  # cut-outs of which the one that shows most of the class is an example
+TRIES = 4  # cut-outs of which the one that shows most of the class is an example
 
 
 class Vocabulary:

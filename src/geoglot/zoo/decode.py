@@ -34,7 +34,6 @@ from geoglot.zoo._decode_words import Vocabulary
 APART = 900_000  # number of the group of views that the constants of the decoder are measured on
 GROUP = 4  # batches of views that the tower looks at together
 FINEST = 4  # pixels of a place of a mask, where the tower's finest map has larger cells
-HELD_GROUP = "tile5"  # of Dubai's tiles, for choosing; group 6 is the test
 SHARES = {"dubai": 0.3, "epfl_roads": 0.15, "spacenet": 0.12, "vhr10": 0.23, masks.RENDERED: 0.2}
 
 
@@ -44,7 +43,8 @@ class Recipe(Config):
     ``model`` is the frozen model: any with maps of its depths. ``sources`` says how often a view is of each set; of a view
     ``each`` classes that its set judges are asked for, more often those that it shows. ``visual`` is the share of conditions
     with a part of an example's vector in them, which lies anywhere between words and example. The tower's maps of a view are in
-    ``reuse`` batches. ``places`` made-up places are rendered, with ``windows`` pictures of each. ``unseen`` classes are taken
+    ``reuse`` batches. ``places`` made-up places are rendered, with ``windows`` pictures
+    of each; a class has ``examples`` cut-outs, and ``measured`` pictures of a set tell how a run goes. ``unseen`` classes are taken
     out of all sets, so that what the decoder does with words that it was not taught can be measured.
     """
 
@@ -53,24 +53,25 @@ class Recipe(Config):
     cache: str = "runs/cache"
     model: str = "nano"
     sources: dict[str, float] = SHARES
-    places: int = 20
-    windows: int = 8
-    examples: int = Field(default=12, ge=1)
+    places: int = 12
+    windows: int = 6
+    examples: int = Field(default=8, ge=1)
+    measured: int = Field(default=12, ge=1)
     unseen: tuple[str, ...] = ()
     batch: int = 8
-    each: int = 4
+    each: int = 3
     visual: float = 0.25
     reuse: int = Field(default=3, ge=1)
     lr: float = 2e-3
-    inner: tuple[int, ...] = (32, 48, 64)
+    inner: tuple[int, ...] = (24, 48, 64)
     blocks: tuple[int, ...] = (1, 1, 2)
     view: MaskViewConfig = MaskViewConfig()
     augment: AugmentConfig = AugmentConfig(
-        coarse=0.1, coarse_side=(160, 300), colour=0.7, dim=0.1, haze=0.1, grey=0.1, radar=0.0, false_colour=0.03
+        coarse=0.1, coarse_side=(110, 210), colour=0.7, dim=0.1, haze=0.1, grey=0.1, radar=0.0, false_colour=0.03
     )
     loss: MaskLossConfig = MaskLossConfig()
     train: TrainConfig = TrainConfig(
-        steps=1200, warmup=60, weight_decay=0.01, clip=5.0, ema=0.995, validate_every=300, save_every=100, prefetch=6
+        steps=800, warmup=40, weight_decay=0.01, clip=5.0, ema=0.995, validate_every=400, save_every=50, prefetch=6
     )
 
 
@@ -202,15 +203,12 @@ def material(recipe: Recipe) -> tuple[dict[str, list[Masked]], dict[str, list[Ma
             with main_first():
                 teach[name] = masks.rendered(recipe.places, recipe.windows, 512, Path(recipe.cache))
             continue
-        found = masks.load(root, name, "train")
-        teach[name] = [picture for picture in found if picture.group != HELD_GROUP]
-        grouped = [picture for picture in found if picture.group == HELD_GROUP]
-        held[name] = grouped or masks.load(root, name, "val")
+        teach[name], held[name] = masks.load(root, name, "train"), masks.load(root, name, "val")
     known = frozenset[str]().union(*(picture.classes for listed in teach.values() for picture in listed))
     if strange := set(recipe.unseen) - known:
         raise ConfigError(f"unseen: no set has {sorted(strange)[0]!r}; there are: {', '.join(sorted(known))}.")
     teach = {name: [masks.without(picture, recipe.unseen) for picture in listed] for name, listed in teach.items()}
-    return teach, {name: listed for name, listed in held.items() if listed}
+    return teach, {name: listed[: recipe.measured] for name, listed in held.items() if listed}
 
 
 def build(recipe: Recipe, stream: Stream, model: Ready) -> tuple[Decoder, int]:
@@ -235,7 +233,7 @@ def compare(module: nn.Module, batch: Views, recipe: Recipe) -> tuple[Tensor, di
 
 def run(recipe: Recipe, folder: Path) -> Decoder:
     """Train, resuming when ``folder`` holds a part of the same run; write ``decoder.safetensors`` there and give the decoder."""
-    model: Ready = models.load(recipe.model)
+    model: Ready = models.load(recipe.model, dtype="bfloat16" if recipe.train.precision == "bf16" else "float32")
     if not getattr(model, "levels", ()) or len(recipe.inner) != len(model.levels):
         raise ConfigError(
             f"{recipe.model} shows maps of {len(getattr(model, 'levels', ()))} depths and the decoder has {len(recipe.inner)} "

@@ -35,6 +35,9 @@ class Settings:
     - `tile`: side of a window in pixels as the model sees them, a multiple of its cells; `overlap`: the part that neighbours
       share; `gsd`: metres a pixel at which every scene is looked at.
     - `least`: polygons of less than so many square metres are left out.
+    - `decoder`: a file that the recipe `decode` wrote, or the name of a model that one comes with: classes are masks drawn by it
+      instead of cosines of cells. One label alone is then allowed, and 0 is what scores below `threshold`, or 0.5 without one;
+      so it is with `none`.
     - `upsampler`: makes the cells of a batch `factor` times finer, from them and the pixels.
     """
 
@@ -52,6 +55,7 @@ class Settings:
     bands: Sequence[str] | None = None
     time: str | None = None
     least: float = 0.0
+    decoder: str | Path | None = None
     upsampler: Upsampler | None = None
     factor: int = 1
     batch: int = 32
@@ -67,6 +71,8 @@ class Settings:
             raise InputError(f"A batch holds at least one picture, got {self.batch}.")
         if self.least < 0:
             raise InputError(f"The smallest polygon has no negative area, got {self.least}.")
+        if self.decoder is not None and (self.upsampler is not None or self.bias is not None or self.calibration is not None):
+            raise InputError("A decoder draws its own fine masks: leave out the upsampler, the bias and the calibration.")
         variant_of(self.variant)
         words.check(self.templates)
 
@@ -114,6 +120,8 @@ class Request:
         self.settings, self.head, self.save = settings, head, save
         if sum(one is not None for one in (labels, train, head)) != 1:
             raise InputError("Say the classes in one way: labels in words, polygons (--train), or a saved head (--head).")
+        if settings.decoder is not None and labels is None:
+            raise InputError("A decoder draws masks of words: give labels, or leave the decoder out.")
         if save is not None and train is None:
             raise InputError("There is a head to save only with --train.")
         if save is not None and not Path(save).parent.is_dir():
@@ -132,7 +140,7 @@ class Request:
         if self.classes is not None:
             if len(self.classes) > MAX_LABELS:
                 raise InputError(f"{len(self.classes)} labels are more than the {MAX_LABELS} that a map of bytes holds.")
-            if not (self.background or settings.none):
+            if not (self.background or settings.none or settings.decoder is not None):
                 check_count(tuple(self.classes))
 
     def sources(self, given: Sources) -> list[Source]:
@@ -145,5 +153,5 @@ def check_count(names: tuple[str, ...]) -> None:
     """Raise `InputError` for a single class, which there is nothing to tell from."""
     if len(names) == 1:
         raise InputError(
-            f"There is nothing to tell {names[0]!r} from: name other classes, a background (--background), or use --none."
+            f"There is nothing to tell {names[0]!r} from: name other classes, a background (--background), or use --none or --decoder."
         )

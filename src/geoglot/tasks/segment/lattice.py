@@ -30,7 +30,8 @@ MAX_SIDE = 4096  # pixels of a window
 class Lattice:
     """Cells of `cell` seen pixels over a scene of `shape` pixels; the first begins `pad` seen pixels before the scene.
 
-    `anchor` are the first row and column of cells from which windows count.
+    `anchor` are the first row and column of cells from which windows count. Where the model's own cells are `group` times as
+    wide, the lattice is one of whole groups, so that the model sees every place in the same phase whatever the window.
     """
 
     shape: tuple[int, int]
@@ -38,6 +39,7 @@ class Lattice:
     cell: int
     pad: tuple[int, int] = (0, 0)
     anchor: tuple[int, int] = (0, 0)
+    group: int = 1
 
     def __post_init__(self) -> None:
         if math.prod(self.cells) > MAX_CELLS:
@@ -54,8 +56,8 @@ class Lattice:
     @property
     def cells(self) -> tuple[int, int]:
         """Rows and columns of cells."""
-        (height, width), (down, right) = self.seen, self.pad
-        return -(-(height + down) // self.cell), -(-(width + right) // self.cell)
+        (height, width), (down, right), whole = self.seen, self.pad, self.cell * self.group
+        return -(-(height + down) // whole) * self.group, -(-(width + right) // whole) * self.group
 
     def position(self, axis: int, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
         """Where positions in the scene (0 is the edge of its first pixel) lie among the centres of cells."""
@@ -70,19 +72,19 @@ class Lattice:
         return min(max(math.floor(edge + 0.5), 0), self.shape[axis])
 
 
-def lattice(shape: tuple[int, int], grid: Grid | None, ratio: float, cell: int, step: int) -> Lattice:
+def lattice(shape: tuple[int, int], grid: Grid | None, ratio: float, cell: int, step: int, group: int = 1) -> Lattice:
     """The lattice of a scene, anchored to the map where the scene has a grid along its axes.
 
-    `step` are the cells from one window to the next, which are anchored alike.
+    `step` are the cells from one window to the next, which are anchored alike, whole groups.
     """
     if grid is None or grid.rotated:
-        return Lattice(shape, ratio, cell)
-    pads, anchors = [], []
+        return Lattice(shape, ratio, cell, group=group)
+    pads, anchors, whole = [], [], cell * group
     for origin, pixel in ((grid.transform.f, grid.transform.e), (grid.transform.c, grid.transform.a)):
         first = round(origin / (pixel * ratio))  # seen pixels from the origin of the map to the scene
-        pads.append(first % cell)
-        anchors.append(-(first // cell) % step)
-    return Lattice(shape, ratio, cell, (pads[0], pads[1]), (anchors[0], anchors[1]))
+        pads.append(first % whole)
+        anchors.append(-(first // whole * group) % step)
+    return Lattice(shape, ratio, cell, (pads[0], pads[1]), (anchors[0], anchors[1]), group)
 
 
 @dataclass(frozen=True)
@@ -245,10 +247,10 @@ class Frame:
     margin: int
 
 
-def frame(cell: int, tile: int, margin: int, overlap: float) -> Frame:
+def frame(cell: int, tile: int, margin: int, overlap: float, group: int = 1) -> Frame:
     """Windows of `tile` seen pixels with a margin of some pixels; `overlap` is the part of the inner side that neighbours share.
 
-    Raises `InputError` for a window that is no whole number of cells, too large, or all margin.
+    `cell` are pixels of the model's own cells, each of which is `group` of the lattice's a side. Raises `InputError` for a window that is no whole number of cells, too large, or all margin.
     """
     around = -(-margin // cell)
     least = (2 * around + 1) * cell
@@ -259,4 +261,4 @@ def frame(cell: int, tile: int, margin: int, overlap: float) -> Frame:
             f"try --tile {nearest}."
         )
     count = tile // cell - 2 * around
-    return Frame(count, max(1, count - round(overlap * count)), around)
+    return Frame(count * group, max(1, count - round(overlap * count)) * group, around * group)

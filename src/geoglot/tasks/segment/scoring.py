@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from geoglot.core.errors import ModelError
+from geoglot.models.decoder import Segmenter
 from geoglot.models.dense import Variant
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.heads import Head
@@ -39,21 +40,35 @@ class Look:
     numbers: Callable[[Tensor], Tensor] | None = None
     upsampler: Upsampler | None = None
     factor: int = 1
+    masks: Masks | None = None
 
     @property
     def cell(self) -> int:
-        """Side of a cell in pixels of the model's input. Raises `ModelError` for a model without dense features."""
+        """Side of a cell in pixels of the model's input: the model's own, or what an upsampler or a decoder makes of it.
+
+        Raises `ModelError` for a model without dense features.
+        """
         model = self.model
         if not hasattr(model, "seen") or not hasattr(model, "cells"):
             name = model.spec.name if hasattr(model, "spec") else type(model).__name__
             raise ModelError(f"{name} has no dense features, which segmentation needs: use nano, or a published CLIP or SigLIP.")
         side: int = model.cells.side
+        if self.masks is not None:
+            return self.masks.side
         if side % self.factor:
             raise ModelError(f"Cells of {side} pixels cannot be made {self.factor} times finer: use another upsampler.")
         return side // self.factor
 
+    @property
+    def group(self) -> int:
+        """How many cells lie along the side of one of the model's own."""
+        own: int = self.model.cells.side
+        return own // self.cell
+
     def __call__(self, batch: ImageBatch) -> Tensor:
         """Numbers of cells and the share of each that was observed: (B, h, w, K + 1)."""
+        if self.masks is not None:
+            return _with_share(self.masks(batch, self.variant), batch)
         found = self.model.seen(batch, self.variant)
         cells = found.map()
         if self.upsampler is not None:
@@ -62,23 +77,52 @@ class Look:
         numbers = cells if self.numbers is None else self.numbers(cells)
         if self.bias and self.numbers is not None:
             numbers = numbers - self.bias * self.numbers(found.pooled)[:, None, None]
-        share = F.adaptive_avg_pool2d(batch.valid[:, None].float(), (numbers.shape[1], numbers.shape[2]))
-        return torch.cat([numbers.float(), share.movedim(1, -1).to(numbers.device)], dim=-1)
+        return _with_share(numbers, batch)
+
+
+def _with_share(numbers: Tensor, batch: ImageBatch) -> Tensor:
+    share = F.adaptive_avg_pool2d(batch.valid[:, None].float(), (numbers.shape[1], numbers.shape[2]))
+    return torch.cat([numbers.float(), share.movedim(1, -1).to(numbers.device)], dim=-1)
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Logits of classes by a decoder, the highest among the phrases of each: conditions (P, D), `owners` the class of each."""
+
+    segmenter: Segmenter
+    conditions: Tensor
+    owners: tuple[int, ...]
+
+    @property
+    def side(self) -> int:
+        """Pixels along the side of a place. Raises `ModelError` where the model's cells are not of whole places."""
+        own = self.segmenter.model.cells.side
+        if own % self.segmenter.side:
+            raise ModelError(f"The decoder's places of {self.segmenter.side} pixels do not fit cells of {own}: train it anew.")
+        return self.segmenter.side
+
+    def __call__(self, batch: ImageBatch, variant: Variant | None) -> Tensor:
+        """Logits (B, h, w, K)."""
+        return _highest(self.segmenter.logits(batch, self.conditions, variant), self.owners)
 
 
 def by_words(vectors: Floats, owners: tuple[int, ...], device: Any) -> Callable[[Tensor], Tensor]:
     """Cosines with classes, the highest among the phrases of each: phrases (P, D), `owners` the class of each."""
     text = torch.from_numpy(vectors).to(device)
-    count = owners[-1] + 1
-    edges = [(owners.index(k), len(owners) - owners[::-1].index(k)) for k in range(count)]
 
     def numbers(cells: Tensor) -> Tensor:
-        cosines = cells @ text.T
-        if count == len(owners):
-            return cosines
-        return torch.stack([cosines[..., a:b].amax(-1) for a, b in edges], dim=-1)
+        return _highest(cells @ text.T, owners)
 
     return numbers
+
+
+def _highest(values: Tensor, owners: tuple[int, ...]) -> Tensor:
+    """The highest of values (..., P) of each class (..., K); the phrases of a class come one after the other."""
+    count = owners[-1] + 1
+    if count == len(owners):
+        return values
+    edges = [(owners.index(k), len(owners) - owners[::-1].index(k)) for k in range(count)]
+    return torch.stack([values[..., a:b].amax(-1) for a, b in edges], dim=-1)
 
 
 def by_head(head: Head) -> Callable[[Tensor], Tensor]:
@@ -95,7 +139,8 @@ class Rule:
     """How the numbers of a pixel become its class: 1 and on in their order, 0 for nothing of these.
 
     `scale` multiplies numbers before the softmax. The last `background` of the classes are nothing of these; so is what scores
-    below `threshold`; and with a calibration what comes near no label by it (see `classify.scores`).
+    below `threshold`; and with a calibration what comes near no label by it (see `classify.scores`). With `alone` numbers are
+    logits of each class for itself, as a decoder gives them, and a score is the chance of the class alone.
     """
 
     scale: float
@@ -103,12 +148,13 @@ class Rule:
     threshold: float = 0.0
     none: Calibration | None = None
     reach: Floats | None = field(default=None, repr=False)
+    alone: bool = False
 
     def __call__(self, values: Floats) -> tuple[Bytes, Floats]:
         """Classes and their scores (...) of numbers (..., K); a pixel that is nothing of these has the score of that."""
         best = values.argmax(axis=-1)
         top = np.take_along_axis(values, best[..., None], axis=-1)
-        score = 1 / np.exp((values - top) * self.scale).sum(axis=-1)
+        score = 1 / (1 + np.exp(-top[..., 0])) if self.alone else 1 / np.exp((values - top) * self.scale).sum(axis=-1)
         classes = (best + 1).astype(np.uint8)
         if self.background:
             classes[best == values.shape[-1] - 1] = 0

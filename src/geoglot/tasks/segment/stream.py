@@ -50,7 +50,8 @@ class Run:
         """Windows in cells: as the user says, for the rest as suits the model."""
         own, asked = self.look.model.cells, self.options
         tile = own.window if asked.tile is None else asked.tile
-        return lattice.frame(self.look.cell, tile, own.margin, own.overlap if asked.overlap is None else asked.overlap)
+        overlap = own.overlap if asked.overlap is None else asked.overlap
+        return lattice.frame(own.side, tile, own.margin, overlap, self.look.group)
 
     @property
     def side(self) -> int:
@@ -60,7 +61,7 @@ class Run:
     def lattice(self, scene: Scene) -> lattice.Lattice:
         """The cells over a scene."""
         ratio = averaged(scene.gsd, self.look.model.spec.size, self.options.gsd)
-        return lattice.lattice(scene.shape, scene.grid, ratio, self.look.cell, self.frame.step)
+        return lattice.lattice(scene.shape, scene.grid, ratio, self.look.cell, self.frame.step, self.look.group)
 
     @property
     def together(self) -> int:
