@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import nano_kit
 from geoglot import models
@@ -16,7 +17,9 @@ from geoglot.models import decoder, nano
 from geoglot.models.decoder import DecoderCard, Segmenter
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.decoder import Decoder, DecoderConfig
-from geoglot.tasks.segment import segment
+from geoglot.tasks.segment import Settings, segment
+from geoglot.tasks.segment.asked import Request
+from geoglot.tasks.segment.ready import ready
 from geoglot.tasks.segment.work import folder_of
 from segment_kit import Painter, fields, write
 
@@ -96,6 +99,27 @@ def test_none_is_what_no_mask_holds(files: Files) -> None:
     assert (~inside).any()
 
 
+def test_examples_are_half_of_what_is_asked(files: Files, tmp_path: Path) -> None:
+    Image.fromarray(np.full((40, 50, 3), 200, np.uint8)).save(tmp_path / "chip.png")
+    plain, shown = files.made(), files.made(examples={"forest": [tmp_path / "chip.png"]})
+    assert (plain.read() != shown.read()).any()
+    one = Segmenter(files.load(), *decoder.restore(files.decoder))
+    model = files.load()
+    vector = model.image(ImageBatch.of(torch.full((1, 3, 32, 32), 200 / 255)))
+    asked = torch.nn.functional.normalize(one.texts(model.text(["forest"])) + one.images(vector), dim=-1)
+    request = Request(
+        "water,forest,ships",
+        None,
+        None,
+        None,
+        Settings(decoder=files.decoder, examples={"forest": [tmp_path / "chip.png"]}, templates=("{}",)),
+    )
+    found = ready(request, model, []).look.masks
+    assert found is not None
+    assert torch.allclose(found.conditions[1:2], asked, atol=1e-5)
+    assert torch.allclose(found.conditions[0:1], one.texts(model.text(["water"])), atol=1e-5)
+
+
 class Stopping:
     """Stands before a model and fails after some windows."""
 
@@ -151,6 +175,10 @@ def test_refused(files: Files, tmp_path: Path) -> None:
     assert painter.windows == 0
     with pytest.raises(InputError, match="leave out the upsampler"):
         files.made(bias=0.3)
+    with pytest.raises(InputError, match="which is no label"):
+        files.made(examples={"town": [files.scene]})
+    with pytest.raises(InputError, match="Examples are for a decoder"):
+        files.made(decoder=None, examples={"water": [files.scene]})
     with pytest.raises(InputError, match="masks of words"):
         files.made(None, head=tmp_path / "head.safetensors")
 

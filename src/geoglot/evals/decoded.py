@@ -1,7 +1,7 @@
 """Masks of a decoder beside the cosines of cells: both through `segment`, on pictures held out for choosing, never on tests.
 
-What is told of: Dubai's group 5 (five classes, each pixel one), roads of `epfl_roads`, buildings of `spacenet`. Words are those of
-the protocols. Cosines need something else to tell a single class from: words for the rest of such pictures.
+What is told of: Dubai's group 5 (five classes, each pixel one), roads of `epfl_roads`, buildings of `spacenet`. Words are those
+of the protocols. Cosines need something else to tell a single class from: words for the rest of such pictures.
 
 python -m geoglot.evals.decoded nano --decoder FILE --root ../shared/data
 """
@@ -12,7 +12,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,12 @@ from PIL import Image
 
 from geoglot import models
 from geoglot.data.build import masks
-from geoglot.data.build.masks import Masked
+from geoglot.data.build.masks import Masked, MaskViewConfig
 from geoglot.data.sample import UNLABELLED
 from geoglot.metrics.segmentation import Segmentation
 from geoglot.tasks.segment import segment
 
-WORDS = {
+WORDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "dubai": {
         "bare land": ("bare land", "sand", "desert", "bare soil"),
         "water": ("water", "sea", "lake", "swimming pool"),
@@ -37,6 +37,7 @@ WORDS = {
     "epfl_roads": {"roads": ("road", "street", "asphalt", "driveway")},
     "spacenet": {"buildings": ("building", "house", "roof")},
 }
+EXAMPLES = 6  # of a class
 REST = {"epfl_roads": "building|house|trees|grass|garden|bare soil", "spacenet": "road|trees|grass|bare soil|parking lot|water"}
 
 
@@ -65,6 +66,26 @@ def figures(model: Any, source: str, pictures: Sequence[Masked], how: dict[str, 
     return told if alone else told | {"mIoU": round(metric.result()["mIoU"], 1)}
 
 
+def examples(root: Path, source: str, folder: Path) -> dict[str, list[Path]]:
+    """Cut-outs of training pictures for each class: of some tries at random those that show the most of it."""
+    pictures, config, found = (
+        masks.load(root, source, "train"),
+        MaskViewConfig(size=144, zoom=(0.8, 2.0)),
+        dict[str, list[Path]](),
+    )
+    for name in WORDS[source]:
+        rng = np.random.default_rng(0)
+        held = [picture for picture in pictures if name in picture.present(64)]
+        tries = [(at, masks.view(held[at], config, rng, name)) for at in rng.choice(len(held), 6 * EXAMPLES).tolist()]
+        share = [np.isin(index, list(held[at].classes[name])).mean() for at, (_, index) in tries]
+        found[name] = []
+        for rank, at in enumerate(np.argsort(share)[::-1][:EXAMPLES].tolist()):
+            file = folder / f"{source}-{name}-{rank}.png"
+            Image.fromarray(np.ascontiguousarray(tries[at][1][0])).save(file)
+            found[name].append(file)
+    return found
+
+
 def report(name: str, decoder: Path | str, root: Path) -> dict[str, Any]:
     """All sets, by cosines and by the decoder."""
     model = models.load(name)
@@ -76,6 +97,9 @@ def report(name: str, decoder: Path | str, root: Path) -> dict[str, Any]:
             "cosines": figures(model, source, held, other),
             "decoder": figures(model, source, held, {"decoder": decoder}),
         }
+        with tempfile.TemporaryDirectory() as folder:
+            shown = {"decoder": decoder, "examples": examples(root, source, Path(folder))}
+            told[source]["decoder, words and examples"] = figures(model, source, held, shown)
     return told
 
 

@@ -30,7 +30,7 @@ def logits_of(draw: Draw, picture: Masked, names: Sequence[str], whole: int = 32
 def measure(draw: Draw, held: Mapping[str, Sequence[Masked]]) -> dict[str, float]:
     """Per cent by source: intersection over union of each class against all else (logit above 0) and their mean, and, where
     a source has several classes of which each pixel has one, the mean where the highest logit decides."""
-    report = {}
+    report: dict[str, float] = {}
     for source, pictures in held.items():
         names = list(pictures[0].classes)
         known = {number for numbers in pictures[0].classes.values() for number in numbers}

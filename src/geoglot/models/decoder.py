@@ -29,7 +29,7 @@ PLACES = 2**18  # of masks of a batch that are drawn at once: few enough for a C
 class DecoderCard:
     """What a decoder's file says beside its weights.
 
-    ``model`` is the hash of the model that it belongs to, ``levels`` the depths of its tower that it takes, ``side`` the pixels of
+    ``model`` is the hash of the model that it belongs to, ``levels`` the depths of its tower that it takes, ``side`` pixels of
     a place of its masks, ``classes`` the phrases that it was taught, ``figures`` what was measured.
     """
 
@@ -115,7 +115,7 @@ class Segmenter:
         some = max(1, PLACES * self.side**2 // batch.valid.numel())
         fast = self.model.dtype != torch.float32
         with torch.autocast(self.model.device.type, self.model.dtype, enabled=fast):
-            found = [self.decoder(depths, part.expand(len(batch), -1, -1)) for part in conditions.split(some)]
+            found = [self.decoder(depths, part.expand(len(batch), -1, -1)) for part in torch.split(conditions, some)]
         return torch.cat(found, dim=1).movedim(1, -1)
 
 

@@ -101,7 +101,8 @@ class PublishedModel(Ready):
         """
         if not all(0 <= level < len(self.towers.blocks) for level in levels):
             raise ModelError(
-                f"{self.spec.name} has {len(self.towers.blocks)} blocks, none of number {max(levels)}: the decoder is of another model."
+                f"{self.spec.name} has {len(self.towers.blocks)} blocks, none of number {max(levels)}: the decoder is of another "
+                "model."
             )
         with kept([self.towers.blocks[level] for level in levels]) as outputs:
             features = self._features(batch, self._size(batch), variant)

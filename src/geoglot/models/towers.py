@@ -173,4 +173,5 @@ def spread(made: Tensor, hw: tuple[int, int]) -> Tensor:
     """A map (B, C, h, w) of what a block gives: maps as they are, tokens (B, N, C) without those before the patches."""
     if made.ndim == 4:
         return made
-    return made[:, -hw[0] * hw[1] :].transpose(1, 2).unflatten(2, hw)
+    patches = made[:, -hw[0] * hw[1] :]
+    return patches.transpose(1, 2).reshape(len(made), -1, *hw)

@@ -8,6 +8,7 @@ cosines of the condition with the cells go in beside the deepest activation, whi
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -56,7 +57,7 @@ class Decoder(nn.Module):
         self.levels = nn.ModuleList(
             nn.Sequential(*(Residual(width) for _ in range(count))) for width, count in zip(widths, config.blocks, strict=True)
         )
-        self.narrow = nn.ModuleList(nn.Conv2d(low, high, 1) for high, low in zip(widths[:-1], widths[1:], strict=True))
+        self.narrow = nn.ModuleList(nn.Conv2d(low, high, 1) for high, low in pairwise(widths))
         self.last = Convolution(widths[0])
         self.mask = nn.ConvTranspose2d(widths[0], 1, config.up, config.up) if config.up > 1 else nn.Conv2d(widths[0], 1, 1)
         nn.init.constant_(self.mask.bias, -1.0)  # type: ignore[arg-type]
@@ -95,8 +96,8 @@ class Decoder(nn.Module):
         for level, narrow, skip in zip(reversed(self.levels[:-1]), reversed(self.narrow), reversed(skips[:-1]), strict=True):
             x = _enlarged(narrow(x), skip) + skip.repeat_interleave(count, 0)
             x = level(F.relu(x))
-        logits: Tensor = self.mask(self.last(x))
-        return logits.float().unflatten(0, (-1, count))[:, :, 0]
+        logits: Tensor = self.mask(self.last(x)).float()
+        return logits.reshape(-1, count, *logits.shape[-2:])
 
     def _conditioned(self, deep: Tensor, cells: Tensor, conditions: Tensor) -> Tensor:
         """Modulate a map (B, C, h, w) by each condition and add their cosines with the cells: (B * K, C, h, w)."""

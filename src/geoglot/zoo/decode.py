@@ -43,9 +43,9 @@ class Recipe(Config):
     ``model`` is the frozen model: any with maps of its depths. ``sources`` says how often a view is of each set; of a view
     ``each`` classes that its set judges are asked for, more often those that it shows. ``visual`` is the share of conditions
     with a part of an example's vector in them, which lies anywhere between words and example. The tower's maps of a view are in
-    ``reuse`` batches. ``places`` made-up places are rendered, with ``windows`` pictures
-    of each; a class has ``examples`` cut-outs, and ``measured`` pictures of a set tell how a run goes. ``unseen`` classes are taken
-    out of all sets, so that what the decoder does with words that it was not taught can be measured.
+    ``reuse`` batches. ``places`` made-up places are rendered, with ``windows`` pictures of each; a class has ``examples``
+    cut-outs, and ``measured`` pictures of a set tell how a run goes. ``unseen`` classes are taken out of all sets, so that what
+    the decoder does with words that it was not taught can be measured.
     """
 
     recipe: Literal["decode"] = "decode"
@@ -70,9 +70,7 @@ class Recipe(Config):
         coarse=0.1, coarse_side=(110, 210), colour=0.7, dim=0.1, haze=0.1, grey=0.1, radar=0.0, false_colour=0.03
     )
     loss: MaskLossConfig = MaskLossConfig()
-    train: TrainConfig = TrainConfig(
-        steps=800, warmup=40, weight_decay=0.01, clip=5.0, ema=0.995, validate_every=400, save_every=50, prefetch=6
-    )
+    train: TrainConfig = TrainConfig(steps=2000, prefetch=4)
 
 
 class Views(NamedTuple):
@@ -88,7 +86,7 @@ class Looked(NamedTuple):
     """Views that the tower has looked at: what it gave, their numbers (N, S, S), and the pictures that they are of."""
 
     depths: Depths
-    index: Tensor
+    numbers: Tensor
     pictures: list[Masked]
 
 
@@ -123,9 +121,9 @@ class Stream:
         order = np.random.default_rng((recipe.train.seed, number, place // GROUP)).permutation(GROUP * recipe.batch)
         rows = order[recipe.batch * (place % GROUP) :][: recipe.batch]
         rng = np.random.default_rng((recipe.train.seed, index, 1))
-        asked = [self._asked(group.pictures[row], group.index[row], rng) for row in rows]
+        asked = [self._asked(group.pictures[row], group.numbers[row], rng) for row in rows]
         conditions = torch.stack([torch.stack([self._condition(name, rng) for name in names]) for names in asked])
-        truths = [self._truth(group.pictures[row], group.index[row], names) for row, names in zip(rows, asked, strict=True)]
+        truths = [self._truth(group.pictures[row], group.numbers[row], names) for row, names in zip(rows, asked, strict=True)]
         true, judged = (torch.stack(part) for part in zip(*truths, strict=True))
         at = torch.from_numpy(rows)
         maps = tuple(level[at].contiguous(memory_format=torch.channels_last) for level in group.depths.maps)
@@ -212,7 +210,7 @@ def material(recipe: Recipe) -> tuple[dict[str, list[Masked]], dict[str, list[Ma
 
 
 def build(recipe: Recipe, stream: Stream, model: Ready) -> tuple[Decoder, int]:
-    """Give an untrained decoder, whose constants are measured on views, words and examples, and pixels of a place of its masks."""
+    """Give an untrained decoder, its constants measured on views, words and examples, and pixels of a place of its masks."""
     torch.manual_seed(recipe.train.seed)
     depths = stream.group(APART).depths
     cell = recipe.view.size // depths.maps[0].shape[-1]

@@ -26,7 +26,7 @@ EXTENT = 1400.0
 GSDS = (0.3, 0.5, 1.0, 2.0)
 HELD = {"dubai": "tile5"}  # groups for choosing, of sources without a validation part
 # What masks and objects of sources are called here; of sources that are not named, the first phrase of each class.
-NAMES = {
+NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "dubai": {name: (name,) for name in ("bare land", "water", "buildings", "vegetation", "roads")},
     "epfl_roads": {"roads": ("roads",)},
     "spacenet": {"buildings": ("building",)},
@@ -59,8 +59,8 @@ NAMES = {
 class Masked:
     """A picture (H, W, 3) uint8 with a number for each pixel (H, W), 255 where nothing is labelled.
 
-    ``classes`` say which numbers each class is made of: a class may hold another (vegetation, trees). What is of none of a class's
-    numbers is known not to be of it. ``group`` as of `Sample`.
+    ``classes`` say which numbers each class is made of: a class may hold another (vegetation, trees). What has none of a
+    class's numbers is known not to be of it. ``group`` as of `Sample`.
     """
 
     id: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ class Settings:
     - `decoder`: a file that the recipe `decode` wrote, or the name of a model that one comes with: classes are masks drawn by it
       instead of cosines of cells. One label alone is then allowed, and 0 is what scores below `threshold`, or 0.5 without one;
       so it is with `none`.
+    - `examples`: with a decoder, pictures of each label that mostly show it; a mask is asked for half by them, half by the words.
     - `upsampler`: makes the cells of a batch `factor` times finer, from them and the pixels.
     """
 
@@ -56,6 +57,7 @@ class Settings:
     time: str | None = None
     least: float = 0.0
     decoder: str | Path | None = None
+    examples: Mapping[str, Sequence[str | Path]] = field(default_factory=dict)
     upsampler: Upsampler | None = None
     factor: int = 1
     batch: int = 32
@@ -73,6 +75,8 @@ class Settings:
             raise InputError(f"The smallest polygon has no negative area, got {self.least}.")
         if self.decoder is not None and (self.upsampler is not None or self.bias is not None or self.calibration is not None):
             raise InputError("A decoder draws its own fine masks: leave out the upsampler, the bias and the calibration.")
+        if self.examples and self.decoder is None:
+            raise InputError("Examples are for a decoder (--decoder); to fit a head to marked places use --train.")
         variant_of(self.variant)
         words.check(self.templates)
 
@@ -140,6 +144,8 @@ class Request:
         if self.classes is not None:
             if len(self.classes) > MAX_LABELS:
                 raise InputError(f"{len(self.classes)} labels are more than the {MAX_LABELS} that a map of bytes holds.")
+            if strange := sorted(set(settings.examples) - set(self.classes)):
+                raise InputError(f"There are examples of {strange[0]!r}, which is no label: name one of {list(self.classes)}.")
             if not (self.background or settings.none or settings.decoder is not None):
                 check_count(tuple(self.classes))
 
@@ -153,5 +159,6 @@ def check_count(names: tuple[str, ...]) -> None:
     """Raise `InputError` for a single class, which there is nothing to tell from."""
     if len(names) == 1:
         raise InputError(
-            f"There is nothing to tell {names[0]!r} from: name other classes, a background (--background), or use --none or --decoder."
+            f"There is nothing to tell {names[0]!r} from: name other classes, a background (--background), or use --none or "
+            "--decoder."
         )

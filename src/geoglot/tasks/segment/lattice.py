@@ -250,7 +250,8 @@ class Frame:
 def frame(cell: int, tile: int, margin: int, overlap: float, group: int = 1) -> Frame:
     """Windows of `tile` seen pixels with a margin of some pixels; `overlap` is the part of the inner side that neighbours share.
 
-    `cell` are pixels of the model's own cells, each of which is `group` of the lattice's a side. Raises `InputError` for a window that is no whole number of cells, too large, or all margin.
+    `cell` are pixels of the model's own cells, each of which is `group` of the lattice's a side. Raises `InputError` for a
+    window that is no whole number of cells, too large, or all margin.
     """
     around = -(-margin // cell)
     least = (2 * around + 1) * cell

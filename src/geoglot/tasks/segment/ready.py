@@ -8,16 +8,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from geoglot import models
 from geoglot.archive.sources import Source
 from geoglot.archive.tiling import Options
 from geoglot.core.errors import InputError
+from geoglot.data.sample import Picture
 from geoglot.models import decoder
 from geoglot.models.decoder import Segmenter
 from geoglot.models.dense import variant_of
 from geoglot.nn import heads
+from geoglot.nn.batch import ImageBatch
 from geoglot.tasks.classify import prompts, scores
 from geoglot.tasks.segment.asked import Request
 from geoglot.tasks.segment.scoring import Look, Masks, Rule, by_head, by_words
@@ -78,7 +83,7 @@ def _phrases(request: Request, look: Look) -> tuple[dict[str, tuple[str, ...]], 
     """
     assert request.classes is not None
     classes = {**request.classes, **({"the background": request.background} if request.background else {})}
-    phrases = {phrase: (phrase,) for part in classes.values() for phrase in part}
+    phrases: dict[str, tuple[str, ...]] = {phrase: (phrase,) for part in classes.values() for phrase in part}
     owners = tuple(k for k, part in enumerate(classes.values()) for _ in part)
     return classes, prompts.encode(look.model, phrases, request.settings.templates), owners
 
@@ -86,12 +91,26 @@ def _phrases(request: Request, look: Look) -> tuple[dict[str, tuple[str, ...]], 
 def _by_decoder(request: Request, look: Look, segmenter: Segmenter) -> Run:
     assert request.classes is not None
     classes, known, owners = _phrases(request, look)
-    look = replace(look, masks=Masks(segmenter, segmenter.texts(torch.from_numpy(known.vectors)), owners))
+    conditions = _shown(request, segmenter, segmenter.texts(torch.from_numpy(known.vectors)), tuple(classes), owners)
+    look = replace(look, masks=Masks(segmenter, conditions, owners))
     apart = request.settings.none or len(classes) == 1
     threshold = request.settings.threshold or (EVEN if apart else 0.0)
     rule = Rule(1.0, bool(request.background), threshold, alone=True)
-    told = {"phrases": list(classes.values()), "templates": known.templates, "decoder": segmenter.hash, "least score": threshold}
+    asked = hashlib.sha256(conditions.cpu().numpy().tobytes()).hexdigest()
+    told = {"conditions": asked, "owners": owners, "decoder": segmenter.hash, "least score": threshold}
     return _run(request, look, rule, tuple(request.classes), len(classes), request.settings.options, **told)
+
+
+def _shown(request: Request, segmenter: Segmenter, conditions: Tensor, names: tuple[str, ...], owners: tuple[int, ...]) -> Tensor:
+    """The conditions (P, D), those of labels with examples halfway to what their pictures show."""
+    made, model = conditions.clone(), segmenter.model
+    for name, files in request.settings.examples.items():
+        pixels = np.stack([Picture(Path(file)).read(model.spec.size) for file in files])
+        vectors = model.image(ImageBatch.of(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255))
+        example = segmenter.images(vectors).mean(0)
+        rows = [row for row, owner in enumerate(owners) if names[owner] == name]
+        made[rows] = F.normalize(conditions[rows] + F.normalize(example, dim=-1), dim=-1)
+    return made
 
 
 def _by_words(request: Request, look: Look) -> Run:
