@@ -28,7 +28,7 @@ def logits_of(draw: Draw, picture: Masked, names: Sequence[str], whole: int = 32
 
 
 def measure(draw: Draw, held: Mapping[str, Sequence[Masked]]) -> dict[str, float]:
-    """Per cent by source: intersection over union of each class against all else (logit above 0) and their mean, and, where
+    """Per cent by source: intersection over union of each class that occurs against all else (logit above 0), their mean, and, where
     a source has several classes of which each pixel has one, the mean where the highest logit decides."""
     report: dict[str, float] = {}
     for source, pictures in held.items():
@@ -44,7 +44,8 @@ def measure(draw: Draw, held: Mapping[str, Sequence[Masked]]) -> dict[str, float
                 truth = np.isin(picture.index, list(picture.classes[name])).astype(np.uint8)
                 alone[name].add((logits[k] > 0).numpy().astype(np.uint8), np.where(picture.index == UNLABELLED, 255, truth))
             among.add(logits.argmax(0).numpy().astype(np.uint8), table[picture.index])
-        each = {name: metric.per_class()[1]["iou"] for name, metric in alone.items() if 1 in metric.per_class()}
+        shown = {name: metric.per_class()[1] for name, metric in alone.items() if 1 in metric.per_class()}
+        each = {name: row["iou"] for name, row in shown.items() if row["pixels"]}
         report |= {f"{source}/{name}": round(value, 2) for name, value in each.items()}
         report[f"{source}/IoU"] = round(float(np.mean(list(each.values()))), 2)
         if len(names) > 1 and all(np.isin(picture.index, [*known, UNLABELLED]).all() for picture in pictures):
