@@ -24,7 +24,7 @@ from geoglot.tasks.segment.work import folder_of
 from segment_kit import Painter, fields, write
 
 SHAPE = (203, 317)
-HOW: dict[str, Any] = {"templates": ("{}",), "progress": False, "tile": 128, "batch": 16}
+HOW: dict[str, Any] = {"templates": ("{}",), "progress": False, "tile": 192, "batch": 16}
 
 
 class Files:

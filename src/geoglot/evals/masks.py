@@ -28,8 +28,8 @@ def logits_of(draw: Draw, picture: Masked, names: Sequence[str], whole: int = 32
 
 
 def measure(draw: Draw, held: Mapping[str, Sequence[Masked]]) -> dict[str, float]:
-    """Per cent by source: intersection over union of each class that occurs against all else (logit above 0), their mean, and, where
-    a source has several classes of which each pixel has one, the mean where the highest logit decides."""
+    """Per cent by source: intersection over union of each class that occurs against all else (logit above 0), their mean,
+    and the mean where the highest logit decides, of sources of several classes of which each pixel has one."""
     report: dict[str, float] = {}
     for source, pictures in held.items():
         names = list(pictures[0].classes)

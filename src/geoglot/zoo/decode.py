@@ -44,8 +44,8 @@ class Recipe(Config):
     ``each`` classes that its set judges are asked for, more often those that it shows. ``visual`` is the share of conditions
     with a part of an example's vector in them, which lies anywhere between words and example. The tower's maps of a view are in
     ``reuse`` batches. ``places`` made-up places are rendered, with ``windows`` pictures of each; a class has ``examples``
-    cut-outs, and ``measured`` pictures of a set tell how a run goes. ``unseen`` classes are taken out of all sets, so that what
-    the decoder does with words that it was not taught can be measured.
+    cut-outs, and the first ``measured`` pictures of a set tell how a run goes. ``unseen`` classes are taken out of all sets, so
+    that what the decoder does with words that it was not taught can be measured.
     """
 
     recipe: Literal["decode"] = "decode"
@@ -206,7 +206,7 @@ def material(recipe: Recipe) -> tuple[dict[str, list[Masked]], dict[str, list[Ma
     if strange := set(recipe.unseen) - known:
         raise ConfigError(f"unseen: no set has {sorted(strange)[0]!r}; there are: {', '.join(sorted(known))}.")
     teach = {name: [masks.without(picture, recipe.unseen) for picture in listed] for name, listed in teach.items()}
-    return teach, {name: listed[: recipe.measured] for name, listed in held.items() if listed}
+    return teach, {name: listed for name, listed in held.items() if listed}
 
 
 def build(recipe: Recipe, stream: Stream, model: Ready) -> tuple[Decoder, int]:
@@ -250,10 +250,11 @@ def run(recipe: Recipe, folder: Path) -> Decoder:
     taught = tuple(sorted({name for picture in every for name in picture.classes}))
     card = DecoderCard(model.spec.hash, tuple(model.levels), side, taught)
 
-    def measured(module: nn.Module) -> dict[str, float]:
-        module.eval()
+    def measured(most: int | None) -> dict[str, float]:
+        made.eval()
         ready = Segmenter(model, made, card)
-        found = figures.measure(lambda batch, names: ready.logits(batch, ready.texts(words.usual(names))), held)
+        some = {name: listed[:most] for name, listed in held.items()}
+        found = figures.measure(lambda batch, names: ready.logits(batch, ready.texts(words.usual(names))), some)
         made.requires_grad_(True)
         return found
 
@@ -265,10 +266,10 @@ def run(recipe: Recipe, folder: Path) -> Decoder:
         recipe.train,
         folder,
         recipe,
-        measured if held else None,
+        (lambda _: measured(recipe.measured)) if held else None,
     )
     if is_main():
-        told = measured(trained) if held else {}
+        told = measured(None) if held else {}
         card = DecoderCard(model.spec.hash, tuple(model.levels), side, taught, told)
         decoder.save(made, card, folder / "decoder.safetensors", model.spec)
     return made.eval()

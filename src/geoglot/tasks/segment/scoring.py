@@ -23,6 +23,8 @@ from geoglot.nn.heads import Head
 from geoglot.tasks.classify.scores import Calibration
 from geoglot.tasks.segment.blend import Bytes, Floats
 
+REACH = 16  # by seams and speed (docs/segment.md)
+
 # From the cells of a batch (B, h, w, D) and its pixels (B, 3, H, W) to finer cells (B, f * h, f * w, D).
 Upsampler = Callable[[Tensor, Tensor], Tensor]
 
@@ -58,6 +60,11 @@ class Look:
         if side % self.factor:
             raise ModelError(f"Cells of {side} pixels cannot be made {self.factor} times finer: use another upsampler.")
         return side // self.factor
+
+    @property
+    def reach(self) -> int:
+        """Pixels that a decoder feels the edge of a window further than the tower does, where that is a convolution."""
+        return REACH if self.masks is not None and self.model.cells.margin else 0
 
     @property
     def group(self) -> int:

@@ -51,7 +51,7 @@ class Run:
         own, asked = self.look.model.cells, self.options
         tile = own.window if asked.tile is None else asked.tile
         overlap = own.overlap if asked.overlap is None else asked.overlap
-        return lattice.frame(own.side, tile, own.margin, overlap, self.look.group)
+        return lattice.frame(own.side, tile, own.margin + self.look.reach, overlap, self.look.group)
 
     @property
     def side(self) -> int:
