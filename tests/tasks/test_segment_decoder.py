@@ -13,12 +13,15 @@ from PIL import Image
 import nano_kit
 from geoglot import models
 from geoglot.core.errors import InputError, ModelError, NotFoundError
+from geoglot.geo.raster import Raster
+from geoglot.geo.sensors import Band
 from geoglot.models import decoder, nano
 from geoglot.models.decoder import DecoderCard, Segmenter
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.decoder import Decoder, DecoderConfig
 from geoglot.tasks.segment import Settings, segment
 from geoglot.tasks.segment.asked import Request
+from geoglot.tasks.segment.raster import RasterSegmenter
 from geoglot.tasks.segment.ready import ready
 from geoglot.tasks.segment.work import folder_of
 from segment_kit import Painter, fields, write
@@ -97,6 +100,15 @@ def test_none_is_what_no_mask_holds(files: Files) -> None:
     inside = found > 0
     assert (found[inside] == among[inside]).all()
     assert (~inside).any()
+
+
+def test_protocols_of_pixels_ask_a_decoder_alone(files: Files, tmp_path: Path) -> None:
+    picture = fields(*SHAPE)
+    files.scene = write(tmp_path / "plain.tif", picture, crs=None)
+    bands = tuple(Band(name) for name in ("red", "green", "blue"))
+    asked = RasterSegmenter(files.load(), background=True, decoder=files.decoder, templates=("{}",), tile=192, batch=16)
+    found = asked.segment(Raster(picture, np.ones(SHAPE, bool), None, bands), [("water",), ("forest",)])
+    assert (found == files.made("water,forest", none=True).read()).all()
 
 
 def test_examples_are_half_of_what_is_asked(files: Files, tmp_path: Path) -> None:

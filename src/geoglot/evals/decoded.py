@@ -1,7 +1,7 @@
 """Masks of a decoder beside the cosines of cells: both through `segment`, on pictures held out for choosing, never on tests.
 
 What is told of: Dubai's group 5 (five classes, each pixel one), roads of `epfl_roads`, buildings of `spacenet`. Words are those
-of the protocols. Cosines need something else to tell a single class from: words for the rest of such pictures.
+of the protocols. Cosines need something else to tell a single class from (`text.templates.everything_else`).
 
 python -m geoglot.evals.decoded nano --decoder FILE --root ../shared/data
 """
@@ -25,6 +25,7 @@ from geoglot.data.build.masks import Masked, MaskViewConfig
 from geoglot.data.sample import UNLABELLED
 from geoglot.metrics.segmentation import Segmentation
 from geoglot.tasks.segment import segment
+from geoglot.text.templates import everything_else
 
 WORDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "dubai": {
@@ -38,7 +39,6 @@ WORDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "spacenet": {"buildings": ("building", "house", "roof")},
 }
 EXAMPLES = 6  # of a class
-REST = {"epfl_roads": "building|house|trees|grass|garden|bare soil", "spacenet": "road|trees|grass|bare soil|parking lot|water"}
 
 
 def figures(model: Any, source: str, pictures: Sequence[Masked], how: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +92,8 @@ def report(name: str, decoder: Path | str, root: Path) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for source in WORDS:
         held = masks.load(root, source, "val")
-        other = {"background": REST[source]} if source in REST else {}
+        said = [phrase for phrases in WORDS[source].values() for phrase in phrases]
+        other = {"background": "|".join(everything_else(said))} if len(WORDS[source]) == 1 else {}
         told[source] = {
             "cosines": figures(model, source, held, other),
             "decoder": figures(model, source, held, {"decoder": decoder}),
