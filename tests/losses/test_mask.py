@@ -43,7 +43,7 @@ def test_what_is_not_judged_changes_nothing() -> None:
     assert logits.grad is not None
     assert (logits.grad[~judged] == 0).all()
     other = torch.where(judged, logits.detach(), torch.full((), float("nan")))
-    assert float(mask(other, torch.where(judged, true, 7.0), judged, CONFIG)[0]) == pytest.approx(float(value))
+    assert float(mask(other, torch.where(judged, true, 7.0), judged, CONFIG)[0]) == pytest.approx(float(value.detach()))
 
 
 def test_nothing_judged_at_all() -> None:
