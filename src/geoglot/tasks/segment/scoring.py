@@ -172,5 +172,8 @@ class Rule:
             classes[nothing] = 0
             score = np.where(nothing, 1 - known, score)
         if self.threshold:
-            classes[(score < self.threshold) & (classes > 0)] = 0
+            low = (score < self.threshold) & (classes > 0)
+            classes[low] = 0
+            if self.alone:
+                score = np.where(low, 1 - score, score)
         return classes, score.astype(np.float32)
