@@ -5,15 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from geoglot import models
-from geoglot.core.errors import InputError
+from geoglot.core.errors import InputError, ModelError
+from geoglot.models import decoder
+from geoglot.models.decoder import DecoderCard
 from geoglot.models.dense import VARIANTS, variant_of
 from geoglot.nn.batch import ImageBatch
+from geoglot.nn.decoder import Decoder, DecoderConfig
+from geoglot.tasks.segment import segment
 from published_kit import GOLDENS
 
 SIZE, PATCH, WIDTH, HEADS, DEEP, OUT = 32, 8, 24, 3, 3, 20
@@ -192,3 +198,47 @@ def test_masked_pixels_change_nothing(clip: Path) -> None:
     noisy = torch.where(valid[:, None], pixels, torch.rand_like(pixels))
     for variant in VARIANTS:
         assert torch.equal(*(model.dense(ImageBatch.of(some, valid), variant) for some in (pixels, noisy)))
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip"])
+@pytest.mark.parametrize("side", [SIZE, 2 * SIZE])
+def test_depths_are_hidden_states_without_what_is_no_patch(kind: str, side: int, request: pytest.FixtureRequest) -> None:
+    model = models.load(request.getfixturevalue(kind), dtype="float32")
+    batch = ImageBatch.of(torch.rand(2, 3, side, side))
+    assert model.levels == (0, 1)
+    found = model.depths(batch, model.levels, "segearth")
+    plain = model.seen(batch, "segearth")
+    assert torch.allclose(found.cells, plain.map())
+    assert torch.allclose(found.pooled, plain.pooled)
+    vision = model.towers.model.vision_model  # type: ignore[attr-defined]
+    pixels = (batch.pixels - model._mean) / model._std  # type: ignore[attr-defined]
+    with torch.no_grad():
+        hidden = vision(pixels, output_hidden_states=True, interpolate_pos_encoding=True).hidden_states
+    cells = side // PATCH
+    for level, made in zip(model.levels, found.maps, strict=True):
+        wanted = hidden[level + 1][:, -(cells**2) :].transpose(1, 2).reshape(2, WIDTH, cells, cells)
+        assert torch.allclose(made, wanted, atol=1e-5)
+    with pytest.raises(ModelError, match="blocks, none of number 7"):
+        model.depths(batch, (1, 7))
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip"])
+def test_a_decoder_draws_masks_with_a_transformer(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    model = models.load(request.getfixturevalue(kind), dtype="float32")
+    made = Decoder(DecoderConfig(channels=(WIDTH, WIDTH), inner=(4, 8), blocks=(1, 1), up=2, dim=model.spec.dim))
+    decoder.save(made, DecoderCard(model.spec.hash, model.levels, PATCH // 2), tmp_path / "d.safetensors", model.spec)
+    rng = np.random.default_rng(0)
+    picture = tmp_path / "scene.png"
+    Image.fromarray(rng.integers(0, 255, (70, 90, 3), dtype=np.uint8)).save(picture)
+    found = segment(model, picture, "water,forest", decoder=tmp_path / "d.safetensors", progress=False)
+    assert found.shape == (70, 90)
+    assert set(np.unique(found.read())) <= {1, 2}
+
+
+def test_stages_of_a_clip_resnet_are_depths() -> None:
+    model = models.load(GOLDENS / "open_clip_resnet.pt", dtype="float32", activation="gelu")
+    batch = ImageBatch.of(torch.rand(1, 3, 64, 64))
+    found = model.depths(batch, model.levels)
+    assert model.levels == (1, 2, 3)
+    assert [level.shape[-1] for level in found.maps] == [8, 4, 2]
+    assert torch.allclose(found.cells, model.dense(batch), atol=1e-6)

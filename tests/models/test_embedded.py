@@ -11,6 +11,7 @@ import torch
 
 from geoglot import models
 from geoglot.models import files, weights
+from geoglot.models.decoder import open_decoder
 from geoglot.models.dual import DualModel
 from geoglot.models.nano_text import load_text
 from geoglot.nn.batch import ImageBatch
@@ -31,9 +32,17 @@ def test_every_embedded_model_has_tokenizer_and_card_and_is_small() -> None:
         card = path.with_suffix(".md").read_text(encoding="utf-8")
         assert spec.hash in card
         assert spec.name in card
-        heads = set(files.FOLDER.glob(f"{name}.detect.*"))
+        heads = set(files.FOLDER.glob(f"{name}.detect.*")) | set(files.FOLDER.glob(f"{name}.segment.*"))
         assert sum(file.stat().st_size for file in set(files.FOLDER.glob(f"{name}.*")) - heads) <= 28_000_000
-        assert sum(file.stat().st_size for file in heads) <= 3_000_000
+        assert all(file.stat().st_size <= 3_000_000 for file in heads)
+
+
+def test_the_decoder_is_of_the_model_that_it_comes_with(model: DualModel) -> None:
+    made = open_decoder(model, "nano")
+    card = files.FOLDER.joinpath("nano.segment.md").read_text(encoding="utf-8")
+    assert made.hash in card
+    assert made.card.model == model.spec.hash
+    assert model.spec.hash in card
 
 
 def test_numpy_and_torch_agree(model: DualModel) -> None:

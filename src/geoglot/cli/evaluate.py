@@ -31,6 +31,9 @@ def run(
         str | None, typer.Option(metavar="NAME", help="Boxes and pixels: how, as --route of `geoglot detect` says it.")
     ] = None,
     head: Annotated[Path | None, typer.Option(metavar="FILE", help="Boxes and pixels: a head of the model.")] = None,
+    decoder: Annotated[
+        str | None, typer.Option(metavar="FILE|NAME", help="Pixels: a decoder, as --decoder of `geoglot segment` says it.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda ...")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
     activation: Annotated[str | None, typer.Option(metavar="NAME", help="gelu or quick_gelu, where weights do not tell.")] = None,
@@ -60,13 +63,15 @@ def run(
     if limit is not None and limit < 1:
         raise InputError(f"--limit takes a number of items of at least 1, got {limit}.")
     rules = [protocols.load(name, split, limit) for name in words(protocol) or []]
+    if decoder is not None and (other := next((rule.name for rule in rules if rule.kind != "segmentation"), None)):
+        raise InputError(f"--decoder is for protocols of pixels, and {other} is none.")
     root = _root(data)
     from geoglot import models
     from geoglot.evals import gallery as pages
     from geoglot.evals import report, runner
     from geoglot.models import record
 
-    how = {name: str(value) for name, value in (("route", route), ("head", head)) if value is not None}
+    how = {name: str(value) for name, value in (("route", route), ("head", head), ("decoder", decoder)) if value is not None}
     reports = []
     for name in models_:
         ready = models.load(name, device, dtype, activation)

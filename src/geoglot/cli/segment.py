@@ -32,6 +32,12 @@ def run(
     suffix: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help="For a folder: tif, gpkg, geojson, parquet.")
     ] = None,
+    decoder: Annotated[
+        str | None, typer.Option(metavar="FILE|NAME", help="Draw masks by a decoder: a file, or a model's own by its name.")
+    ] = None,
+    example: Annotated[
+        list[str] | None, typer.Option(metavar="LABEL=FILE", help="With --decoder: a picture of a label; may be repeated.")
+    ] = None,
     background: Annotated[
         str | None, typer.Option(metavar="A|B|...", help="Words for what is none of the labels; where they fit best is 0.")
     ] = None,
@@ -81,6 +87,8 @@ def run(
         "train": None if train is None else task.Train(train, key, folds or task.FOLDS),
         "head": head,
         "save": save,
+        "decoder": decoder,
+        "examples": _examples(example or []),
         "background": background,
         "threshold": threshold,
         "none": none,
@@ -114,6 +122,17 @@ def run(
         emit_json(_whole(made))
     else:
         emit(made.table() if len(made) > 1 else made.maps[0].table())
+
+
+def _examples(given: list[str]) -> dict[str, list[str]]:
+    """The pictures of each label. Raises InputError for what is no LABEL=FILE, or no file."""
+    found: dict[str, list[str]] = {}
+    for one in given:
+        label, equals, file = one.partition("=")
+        if not equals or not Path(file).is_file():
+            raise InputError(f"--example takes LABEL=FILE with a picture that is there, got {one!r}.")
+        found.setdefault(label, []).append(file)
+    return found
 
 
 def _made(model: Any, sources: list[str], labels: str | None, out: list[Path], suffix: str | None, options: Any) -> ClassMaps:

@@ -8,15 +8,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from geoglot.core.errors import InputError
+from geoglot.core.errors import InputError, ModelError
 from geoglot.core.protocols import ModelSpec
 from geoglot.models import nano
 from geoglot.models.dense import Cells, Variant
 from geoglot.models.files import native
 from geoglot.models.probe import device_of, dtype_of
-from geoglot.models.ready import Ready, joined
+from geoglot.models.ready import Ready, deep, joined
 from geoglot.nn.batch import Features, ImageBatch
 from geoglot.nn.cells import channels_last, pool
+from geoglot.nn.decoder import Depths
 
 WINDOW, MARGIN, OVERLAP = 640, 48, 1 / 32  # of dense features, in pixels, and a part; chosen by seams and speed (docs/segment.md)
 NEAR = 16 * 144**2  # pixels of a batch beyond which a CPU becomes slower
@@ -44,6 +45,21 @@ class DualModel(Ready):
     def seen(self, batch: ImageBatch, variant: Variant | None = None) -> Features:
         """Give unit vectors of pictures and of their cells, 16 pixels apart; an image's vector is pooled from them."""
         return joined([self._features(part) for part in self.parts(batch)])
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """All stages of the tower: maps at 4, 8 and 16 pixels a cell."""
+        return tuple(range(len(self.model.config.image.widths)))
+
+    def depths(self, batch: ImageBatch, levels: Sequence[int], variant: Variant | None = None) -> Depths:
+        """Give vectors, cells and what leaves some stages. Raises ModelError for a stage that it has not."""
+        if not set(levels) <= set(self.levels):
+            raise ModelError(
+                f"{self.spec.name} has the stages {self.levels}, not {tuple(levels)}: the decoder is of another model."
+            )
+        with torch.inference_mode():
+            features, maps = self.model.depths(batch.to(self.device))
+        return deep(features, [maps[level] for level in levels])
 
     def together(self, pixels: int) -> int:
         """How many pictures of so many pixels are best looked at together: on a CPU as many as stay near its caches."""

@@ -58,6 +58,12 @@ class Nano(nn.Module):
         h, w = cells.shape[1:3]
         return Features(pool(cells, weight), cells.flatten(1, 2), (h, w))
 
+    def depths(self, batch: ImageBatch) -> tuple[Features, list[Tensor]]:
+        """Give `features`, and the maps that leave the stages at 4, 8, 16 ... pixels a cell."""
+        maps = self.image.maps(batch.pixels, batch.valid)
+        cells, weight = self.head(self.image.norm(maps[-1]), batch.valid)
+        return Features(pool(cells, weight), cells.flatten(1, 2), (cells.shape[1], cells.shape[2])), maps
+
     def tokens(self, texts: list[str]) -> tuple[Tensor, Tensor]:
         """Give token ids and mask (B, T) on the model's device."""
         ids, mask = wordpiece.encode(self.tokenizer, texts)

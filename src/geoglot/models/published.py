@@ -26,10 +26,11 @@ from geoglot.models.catalogue import Entry
 from geoglot.models.dense import BIAS, Cells, Variant
 from geoglot.models.files import embedded
 from geoglot.models.probe import device_of, dtype_of
-from geoglot.models.ready import Ready, joined
-from geoglot.models.towers import ClipTowers, SiglipTowers, Towers
+from geoglot.models.ready import Ready, deep, joined
+from geoglot.models.towers import ClipTowers, SiglipTowers, Towers, kept, spread
 from geoglot.nn.batch import Features, ImageBatch
 from geoglot.nn.cells import channels_last
+from geoglot.nn.decoder import Depths
 from geoglot.text import clip_bpe
 
 BANDS = ("red", "green", "blue")
@@ -82,10 +83,30 @@ class PublishedModel(Ready):
 
         Pictures whose sides are whole cells keep their size (positions are interpolated); others are resized to the model's size.
         """
-        height, width = batch.pixels.shape[-2:]
-        keeps = height % self.towers.cell == 0 and width % self.towers.cell == 0
-        size = (height, width) if keeps else (self.spec.size, self.spec.size)
-        return joined([self._features(part, size, variant) for part in self.parts(batch)])
+        return joined([self._features(part, self._size(batch), variant) for part in self.parts(batch)])
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Three depths: the blocks of a transformer at a quarter, a half and three quarters (CLIPSeg's 3, 6 and 9 of 12); the
+        stages of a CLIP ResNet but the first."""
+        count = len(self.towers.blocks)
+        if not self.towers.transformer:
+            return tuple(range(1, count))
+        return tuple(dict.fromkeys(max(count * part // 4 - 1, 0) for part in (1, 2, 3)))
+
+    def depths(self, batch: ImageBatch, levels: Sequence[int], variant: Variant | None = None) -> Depths:
+        """Give vectors, cells and what leaves some blocks. Raises ModelError for a block that it has not.
+
+        Pictures whose sides are whole cells keep their size, as in `seen`.
+        """
+        if not all(0 <= level < len(self.towers.blocks) for level in levels):
+            raise ModelError(
+                f"{self.spec.name} has {len(self.towers.blocks)} blocks, none of number {max(levels)}: the decoder is of another "
+                "model."
+            )
+        with kept([self.towers.blocks[level] for level in levels]) as outputs:
+            features = self._features(batch, self._size(batch), variant)
+        return deep(features, [spread(found, features.hw) for found in outputs])
 
     def text(self, texts: Sequence[str]) -> Tensor:
         """Give unit vectors (B, D) of texts. Raises InputError for an empty list."""
@@ -95,6 +116,11 @@ class PublishedModel(Ready):
             ids = torch.from_numpy(self.tokens(texts)).to(self.device)
             rows = [self.towers.text(ids[i : i + 64]) for i in range(0, len(ids), 64)]
             return F.normalize(torch.cat(rows).float(), dim=-1)
+
+    def _size(self, batch: ImageBatch) -> tuple[int, int]:
+        height, width = batch.pixels.shape[-2:]
+        keeps = height % self.towers.cell == 0 and width % self.towers.cell == 0
+        return (height, width) if keeps else (self.spec.size, self.spec.size)
 
     def _features(self, batch: ImageBatch, size: tuple[int, int], variant: Variant | None = None) -> Features:
         with torch.inference_mode():

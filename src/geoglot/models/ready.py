@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from geoglot.core.errors import InputError
+from geoglot.core.errors import InputError, ModelError
 from geoglot.core.protocols import ModelSpec
 from geoglot.models.dense import Cells, Variant
 from geoglot.nn.batch import Features, ImageBatch
+from geoglot.nn.decoder import Depths
 
 
 class Ready(ABC):
@@ -48,6 +49,15 @@ class Ready(ABC):
     def text(self, texts: Sequence[str]) -> Tensor:
         """Give unit vectors (B, D) of texts. Raises InputError for an empty list."""
 
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The depths of the image tower whose maps a decoder takes by default, the finest map first; none where it has none."""
+        return ()
+
+    def depths(self, batch: ImageBatch, levels: Sequence[int], variant: Variant | None = None) -> Depths:
+        """Give vectors, cells and the maps of some depths, looked at once. Raises ModelError for a model without such maps."""
+        raise ModelError(f"{self.spec.name} shows no maps of its depths, which a decoder needs: use nano, or a CLIP or SigLIP.")
+
     def parts(self, batch: ImageBatch) -> list[ImageBatch]:
         """Cut a batch into chunks. Raises InputError for an empty batch or another number of bands."""
         if batch.pixels.shape[1] != len(self.spec.bands):
@@ -71,3 +81,9 @@ def joined(parts: Sequence[Features]) -> Features:
         torch.cat([F.normalize(getattr(part, name).float(), dim=-1) for part in parts]) for name in ("pooled", "tokens")
     )
     return Features(pooled, tokens, parts[0].hw)
+
+
+def deep(features: Features, maps: Sequence[Tensor]) -> Depths:
+    """Put what a tower gives of one chunk in the form that decoders take, vectors scaled to length one, in float32."""
+    whole = joined([features])
+    return Depths(whole.pooled, whole.map(), tuple(maps))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
@@ -33,6 +35,11 @@ class Towers(nn.Module, ABC):
     def text(self, ids: Tensor) -> Tensor:
         """Map token ids (B, T) to vectors (B, D); none is unit."""
 
+    @property
+    @abstractmethod
+    def blocks(self) -> Sequence[nn.Module]:
+        """The blocks or stages of the image tower, in their order."""
+
     @abstractmethod
     def image_parts(self) -> list[nn.Module]:
         """Modules of the image side."""
@@ -62,6 +69,11 @@ class ClipTowers(Towers):
         out: Tensor = self.model.text_projection(self.model.text_model(input_ids=ids).pooler_output)
         return out
 
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """The transformer's blocks."""
+        return list(self.model.vision_model.encoder.layers)
+
     def image_parts(self) -> list[nn.Module]:
         """Modules of the image side."""
         return [self.model.vision_model, self.model.visual_projection]
@@ -85,6 +97,11 @@ class ResNetTowers(Towers):
         """Map token ids (B, T) to vectors (B, D); the vector is read at the first end token."""
         out: Tensor = self.words(input_ids=ids).text_embeds
         return out
+
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """The stages."""
+        return [self.visual.get_submodule(f"layer{number}") for number in range(1, 5)]
 
     def image_parts(self) -> list[nn.Module]:
         """Modules of the image side."""
@@ -114,6 +131,11 @@ class SiglipTowers(Towers):
         out: Tensor = self.model.text_model(input_ids=ids).pooler_output
         return out
 
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """The transformer's blocks."""
+        return list(self.model.vision_model.encoder.layers)
+
     def image_parts(self) -> list[nn.Module]:
         """Modules of the image side."""
         return [self.model.vision_model]
@@ -127,3 +149,29 @@ def _hw(pixels: Tensor, cell: int) -> tuple[int, int]:
 def _other(vision: Any, pixels: Tensor) -> bool:
     """Whether pictures have another size than the tower's own."""
     return tuple(pixels.shape[-2:]) != (vision.config.image_size,) * 2
+
+
+@contextmanager
+def kept(blocks: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
+    """Keep what some blocks give while the tower looks, in the order given."""
+    found: dict[int, Tensor] = {}
+    outputs: list[Tensor] = []
+
+    def keep(number: int) -> Any:
+        return lambda _module, _given, made: found.__setitem__(number, made[0] if isinstance(made, tuple) else made)
+
+    handles = [block.register_forward_hook(keep(number)) for number, block in enumerate(blocks)]
+    try:
+        yield outputs
+    finally:
+        for handle in handles:
+            handle.remove()
+        outputs += [found[number] for number in sorted(found)]
+
+
+def spread(made: Tensor, hw: tuple[int, int]) -> Tensor:
+    """A map (B, C, h, w) of what a block gives: maps as they are, tokens (B, N, C) without those before the patches."""
+    if made.ndim == 4:
+        return made
+    patches = made[:, -hw[0] * hw[1] :]
+    return patches.transpose(1, 2).reshape(len(made), -1, *hw)

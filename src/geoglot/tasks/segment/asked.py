@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,10 @@ class Settings:
     - `least`: polygons of less than so many square metres are left out.
     - `upsample`: how many times finer than the model's cells the map is decided, 1 and powers of 2; `upsampler`: what makes it
       so, a file that the recipe `upsample` wrote or a function (see `scoring.Upsampler`), if not what comes with the model.
+    - `decoder`: a file that the recipe `decode` wrote, or the name of a model that one comes with: classes are masks drawn by it
+      instead of cosines of cells. One label alone is then allowed, and 0 is what scores below `threshold`, or 0.5 without one;
+      so it is with `none`.
+    - `examples`: with a decoder, pictures of each label that mostly show it; a mask is asked for half by them, half by the words.
     """
 
     background: str | None = None
@@ -55,6 +59,8 @@ class Settings:
     least: float = 0.0
     upsample: int | None = None
     upsampler: Upsampler | str | Path | None = None
+    decoder: str | Path | None = None
+    examples: Mapping[str, Sequence[str | Path]] = field(default_factory=dict)
     batch: int = 32
     workers: int | None = None
     progress: bool = True
@@ -72,6 +78,10 @@ class Settings:
             raise InputError(f"Maps are made 1, 2, 4, 8 or 16 times finer, got {self.upsample}.")
         if self.upsampler is not None and self.upsample is None:
             raise InputError("Say how many times finer the upsampler is to make maps (--upsample 4).")
+        if self.decoder is not None and (self.upsample is not None or self.bias is not None or self.calibration is not None):
+            raise InputError("A decoder draws its own fine masks: leave out the upsampler, the bias and the calibration.")
+        if self.examples and self.decoder is None:
+            raise InputError("Examples are for a decoder (--decoder); to fit a head to marked places use --train.")
         variant_of(self.variant)
         words.check(self.templates)
 
@@ -119,6 +129,8 @@ class Request:
         self.settings, self.head, self.save = settings, head, save
         if sum(one is not None for one in (labels, train, head)) != 1:
             raise InputError("Say the classes in one way: labels in words, polygons (--train), or a saved head (--head).")
+        if settings.decoder is not None and labels is None:
+            raise InputError("A decoder draws masks of words: give labels, or leave the decoder out.")
         if save is not None and train is None:
             raise InputError("There is a head to save only with --train.")
         if save is not None and not Path(save).parent.is_dir():
@@ -137,7 +149,9 @@ class Request:
         if self.classes is not None:
             if len(self.classes) > MAX_LABELS:
                 raise InputError(f"{len(self.classes)} labels are more than the {MAX_LABELS} that a map of bytes holds.")
-            if not (self.background or settings.none):
+            if strange := sorted(set(settings.examples) - set(self.classes)):
+                raise InputError(f"There are examples of {strange[0]!r}, which is no label: name one of {list(self.classes)}.")
+            if not (self.background or settings.none or settings.decoder is not None):
                 check_count(tuple(self.classes))
 
     def sources(self, given: Sources) -> list[Source]:
@@ -150,5 +164,6 @@ def check_count(names: tuple[str, ...]) -> None:
     """Raise `InputError` for a single class, which there is nothing to tell from."""
     if len(names) == 1:
         raise InputError(
-            f"There is nothing to tell {names[0]!r} from: name other classes, a background (--background), or use --none."
+            f"There is nothing to tell {names[0]!r} from: name other classes, a background (--background), or use --none or "
+            "--decoder."
         )

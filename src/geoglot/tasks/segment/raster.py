@@ -21,7 +21,8 @@ from geoglot.text.templates import everything_else
 class RasterSegmenter:
     """A dual encoder by way of `segment`, or one of its heads; ``settings`` are those of the verb.
 
-    With ``background`` what is none of the labels is asked for in words (`text.templates.EVERYTHING_ELSE`), and answered by 0.
+    With ``background`` what is none of the labels is asked for in words (`text.templates.EVERYTHING_ELSE`), and answered by 0;
+    a decoder says that itself.
     """
 
     def __init__(self, model: Any, background: bool = False, head: str | Path | None = None, **settings: Any) -> None:
@@ -40,7 +41,9 @@ class RasterSegmenter:
         names have to be first phrases of the labels; others of its classes are 0.
         """
         settings = dict(self._settings)
-        if self._background and self._head is None:
+        if self._background and settings.get("decoder") is not None:
+            settings["none"] = True
+        elif self._background and self._head is None:
             settings["background"] = "|".join(everything_else(phrase for phrases in labels for phrase in phrases))
         words = None if self._head is not None else {phrases[0]: tuple(phrases) for phrases in labels}
         with tempfile.TemporaryDirectory(prefix="geoglot-raster-") as folder:

@@ -8,23 +8,33 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
 from geoglot import models
 from geoglot.archive.sources import Source
 from geoglot.archive.tiling import Options
-from geoglot.models import upsampler
+from geoglot.data.sample import Picture
+from geoglot.models import decoder, upsampler
+from geoglot.models.decoder import Segmenter
 from geoglot.models.dense import variant_of
 from geoglot.nn import heads
+from geoglot.nn.batch import ImageBatch
 from geoglot.tasks.classify import prompts, scores
 from geoglot.tasks.segment.asked import Request
-from geoglot.tasks.segment.scoring import Look, Rule, by_head, by_words
+from geoglot.tasks.segment.scoring import Look, Masks, Rule, by_head, by_words
 from geoglot.tasks.segment.stream import Run
 from geoglot.tasks.segment.train import fit
 
 DEFAULT = 1  # how many times finer maps are made where nobody says so
+EVEN = 0.5  # chance of a class at which a decoder's mask ends
 
 
 def ready(request: Request, model: Any, found: Sequence[Source]) -> Run:
     """Load the model where it is a name or a function, and make ready what is asked of it; fit a head where one is."""
+    restored = None if request.settings.decoder is None else decoder.restore(decoder.file_of(request.settings.decoder))
     if isinstance(model, str | Path):
         model = models.load(model)
     elif callable(model) and not hasattr(model, "spec"):
@@ -42,6 +52,8 @@ def ready(request: Request, model: Any, found: Sequence[Source]) -> Run:
         if request.save is not None:
             heads.save(request.save, head, card)
         return _by_head(request, look, head, card)
+    if restored is not None:
+        return _by_decoder(request, look, Segmenter(model, *restored))
     return _by_words(request, look)
 
 
@@ -82,16 +94,50 @@ def _run(request: Request, look: Look, rule: Rule, names: tuple[str, ...], chann
     return how
 
 
+def _phrases(request: Request, look: Look) -> tuple[dict[str, tuple[str, ...]], prompts.Prompts, tuple[int, ...]]:
+    """The classes with the background, a vector a phrase, and the class of each.
+
+    The best phrase of a class is taken: on Dubai's tiles three points of mIoU above the phrases' mean.
+    """
+    assert request.classes is not None
+    classes = {**request.classes, **({"the background": request.background} if request.background else {})}
+    phrases: dict[str, tuple[str, ...]] = {phrase: (phrase,) for part in classes.values() for phrase in part}
+    owners = tuple(k for k, part in enumerate(classes.values()) for _ in part)
+    return classes, prompts.encode(look.model, phrases, request.settings.templates), owners
+
+
+def _by_decoder(request: Request, look: Look, segmenter: Segmenter) -> Run:
+    assert request.classes is not None
+    classes, known, owners = _phrases(request, look)
+    conditions = _shown(request, segmenter, segmenter.texts(torch.from_numpy(known.vectors)), tuple(classes), owners)
+    look = replace(look, masks=Masks(segmenter, conditions, owners))
+    apart = request.settings.none or len(classes) == 1
+    threshold = request.settings.threshold or (EVEN if apart else 0.0)
+    rule = Rule(1.0, bool(request.background), threshold, alone=True)
+    asked = hashlib.sha256(conditions.cpu().numpy().tobytes()).hexdigest()
+    told = {"conditions": asked, "owners": owners, "decoder": segmenter.hash, "least score": threshold}
+    return _run(request, look, rule, tuple(request.classes), len(classes), request.settings.options, **told)
+
+
+def _shown(request: Request, segmenter: Segmenter, conditions: Tensor, names: tuple[str, ...], owners: tuple[int, ...]) -> Tensor:
+    """The conditions (P, D), those of labels with examples halfway to what their pictures show."""
+    made, model = conditions.clone(), segmenter.model
+    for name, files in request.settings.examples.items():
+        pixels = np.stack([Picture(Path(file)).read(model.spec.size) for file in files])
+        vectors = model.image(ImageBatch.of(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255))
+        example = segmenter.images(vectors).mean(0)
+        rows = [row for row, owner in enumerate(owners) if names[owner] == name]
+        made[rows] = F.normalize(conditions[rows] + F.normalize(example, dim=-1), dim=-1)
+    return made
+
+
 def _by_words(request: Request, look: Look) -> Run:
     assert request.classes is not None
     asked, spec = request.settings, look.model.spec
     chosen = scores.calibration(spec, asked.calibration)
     if asked.none:
         scores.check_none(True, chosen, spec)
-    classes = {**request.classes, **({"the background": request.background} if request.background else {})}
-    # a vector a phrase, and the best phrase of a class: on Dubai's tiles three points of mIoU above the phrases' mean
-    known = prompts.encode(look.model, {phrase: (phrase,) for part in classes.values() for phrase in part}, asked.templates)
-    owners = tuple(k for k, part in enumerate(classes.values()) for _ in part)
+    classes, known, owners = _phrases(request, look)
     look = replace(
         look,
         bias=look.model.cells.bias if asked.bias is None else asked.bias,

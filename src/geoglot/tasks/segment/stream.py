@@ -51,7 +51,7 @@ class Run:
         own, asked = self.look.model.cells, self.options
         tile = own.window if asked.tile is None else asked.tile
         overlap = own.overlap if asked.overlap is None else asked.overlap
-        return lattice.frame(self.look.whole, tile, own.margin, overlap, self.look.factor)
+        return lattice.frame(self.look.whole, tile, own.margin + self.look.reach, overlap, self.look.group)
 
     @property
     def side(self) -> int:
@@ -61,7 +61,7 @@ class Run:
     def lattice(self, scene: Scene) -> lattice.Lattice:
         """The cells over a scene."""
         ratio = averaged(scene.gsd, self.look.model.spec.size, self.options.gsd)
-        return lattice.lattice(scene.shape, scene.grid, ratio, self.look.cell, self.frame.step, self.look.factor)
+        return lattice.lattice(scene.shape, scene.grid, ratio, self.look.cell, self.frame.step, self.look.group)
 
     @property
     def together(self) -> int:
