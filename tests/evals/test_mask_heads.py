@@ -44,6 +44,7 @@ def test_a_head_is_chosen_by_groups_and_measured_by_its_protocol(
     found = runner.evaluate(Painter(), rules, root, None, tmp_path / "cache", how={"head": str(tmp_path / "head.safetensors")})
     assert found.n == 1
     assert found.figure > 75
+    assert found.term == "segmentation by a trained head"
 
 
 def test_requests_that_make_no_sense(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from geoglot.metrics.box_precision import BoxPrecision
 from geoglot.metrics.counting import Counting
 from geoglot.metrics.detected import Detected
 from geoglot.tasks.detect.raster import RasterDetector
+from geoglot.tasks.detect.ways import route_of
 
 VECTORS = False
 SHOWN = 60  # pictures of which panels are kept
@@ -115,6 +116,10 @@ def run(job: Job) -> Outcome:
     }
     unseen = 0 if job.record is None or job.rules.source in job.record.sources else len(names)
     told = term(len(names), unseen, job.record).replace("classification", "detection")
+    route = job.how.get("route", "auto")
+    if not callable(getattr(job.model, "detect", None)) and route_of(job.model, route, job.how.get("head")) == "head":
+        # of which the record of the model does not tell
+        told = "detection by a trained head"
     return Outcome(metric, places, told, _trivial(job, truths, index, metric), _worst(mistakes), details, skipped)
 
 

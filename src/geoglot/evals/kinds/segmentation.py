@@ -137,6 +137,8 @@ def run(job: Job) -> Outcome:
     }
     unseen = 0 if job.record is None or job.rules.source in job.record.sources else len(legend.words)
     told = term(len(legend.words), unseen, job.record).replace("classification", "segmentation")
+    if {"head", "decoder"} & set(job.how):  # which the record of the model does not tell of
+        told = "segmentation by a trained head"
     return Outcome(metric, places, told, _trivial(job, legend, metric.areas), _worst(mistakes), details, skipped)
 
 

@@ -51,7 +51,7 @@ def way(
     grounding: str | Path | None = None,
 ) -> Way:
     """The way of a route to classes in words. Raises `ModelError` where the model has it not."""
-    chosen = _route(model, route, head)
+    chosen = route_of(model, route, head)
     if chosen != "head":
         return Way(chosen, _finder(chosen, model, known, sam, grounding), LEAST[chosen])
     found = heads.open_detector(model, None if head is None else Path(head))
@@ -74,7 +74,7 @@ def _finder(route: str, model: Any, known: prompts.Prompts, sam: str | Path | No
     return (text2seg.by_points if route == "points" else text2seg.by_crops)(model, cutter, known)
 
 
-def _route(model: Any, route: str, head: Any) -> str:
+def route_of(model: Any, route: str, head: Any) -> str:
     """The route that is taken. Raises `ModelError` where a model has no head."""
     ours = isinstance(model, DualModel)
     if route == "auto":
