@@ -25,13 +25,18 @@ def drawn(x, y, w, h, angle) -> Polygon:
     return affinity.rotate(rectangle(x - w / 2, y - h / 2, x + w / 2, y + h / 2), -angle, origin=(x, y))
 
 
+def apart(a: Polygon, b: Polygon) -> float:
+    """The area of one without the other; on a fine grid, without which GEOS says both of some boxes that are the same."""
+    return float(shapely.symmetric_difference(a, b, grid_size=1e-9).area)
+
+
 @given(places, places, lengths, lengths, angles)
 def test_oriented_boxes_cover_what_was_meant(x, y, w, h, angle):
     box = Box.oriented(x, y, w, h, angle)
     assert box.width >= box.height
     assert -90 <= box.angle < 90
     wanted = drawn(x, y, w, h, angle)
-    assert box.polygon().symmetric_difference(wanted).area < 1e-6 * wanted.area + 1e-6
+    assert apart(box.polygon(), wanted) < 1e-6 * wanted.area + 1e-6
 
 
 @given(boxes, boxes)
@@ -57,7 +62,7 @@ def test_bounds_hold_the_corners_which_go_clockwise_as_seen(box):
 def test_pixels_to_unit_and_back_in_a_square_image(box, side):
     shape = (side, side)
     back = box.to_unit(shape).to_pixels(shape)
-    assert back.polygon().symmetric_difference(box.polygon()).area < 1e-6 * box.area + 1e-6
+    assert apart(back.polygon(), box.polygon()) < 1e-6 * box.area + 1e-6
 
 
 @given(places, places, lengths, lengths, st.integers(1, 3000), st.integers(1, 3000))
