@@ -14,7 +14,7 @@ from affine import Affine
 from rasterio.crs import CRS
 
 import nano_kit
-from geoglot.core.errors import InputError, ModelError, RasterError
+from geoglot.core.errors import InputError, ModelError, NotFoundError, RasterError
 from geoglot.core.protocols import ModelSpec
 from geoglot.geo.grid import Grid
 from geoglot.models import detector as heads
@@ -22,8 +22,9 @@ from geoglot.models.dual import DualModel
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.detection import DetectionConfig, DetectionHead
 from geoglot.tasks import detect as task
+from geoglot.tasks.classify.prompts import Prompts
 from geoglot.tasks.detect import counts, tiles
-from geoglot.tasks.detect.dense import refine
+from geoglot.tasks.detect.dense import by_masks, refine
 from geoglot.tasks.detect.tiles import Boxes
 
 HASH = "0" * 32
@@ -247,3 +248,37 @@ def test_a_wrong_request_is_answered_before_the_model_is_loaded(
 
     with pytest.raises(InputError, match=told):
         task.detect(load, path, labels, progress=False, **how)  # type: ignore[arg-type]
+
+
+class Bright:
+    """A decoder that draws the first class where a picture is bright, the second where it is red, seen in places of 4 pixels."""
+
+    def texts(self, vectors: torch.Tensor) -> torch.Tensor:
+        return vectors
+
+    def logits(self, batch: ImageBatch, conditions: torch.Tensor) -> torch.Tensor:
+        small = torch.nn.functional.avg_pool2d(batch.pixels, 4)
+        bright = small.amin(1) * 20 - 10
+        return torch.stack([bright, (small[:, 0] - small[:, 1]) * 20 - 10], dim=-1)
+
+
+def test_boxes_from_masks_of_a_decoder() -> None:
+    known = Prompts(("roof", "tile"), (("roof",), ("tile",)), ("{}",), np.eye(2, 8, dtype=np.float32))
+    pixels = torch.zeros(1, 3, 64, 64)
+    pixels[:, :, 8:24, 12:40] = 1.0
+    pixels[:, 0, 40:60, 8:24] = 1.0
+    valid = torch.ones(1, 64, 64, dtype=torch.bool)
+    (found,) = by_masks(Bright(), known)(ImageBatch.of(pixels, valid))  # type: ignore[arg-type]
+    assert found.label.tolist() == [0, 1]
+    assert found.upright.tolist() == [[12, 8, 40, 24], [8, 40, 24, 60]]
+    assert (found.score > 0.99).all()
+    valid[:, :32] = False
+    (found,) = by_masks(Bright(), known)(ImageBatch.of(pixels, valid))  # type: ignore[arg-type]
+    assert found.label.tolist() == [1]
+
+
+def test_masks_need_a_decoder(tmp_path: Path) -> None:
+    model, _ = tiny(tmp_path)
+    path = write(tmp_path / "a.tif", [(8, 8, 56, 56)], (96, 96))
+    with pytest.raises(NotFoundError, match="There is no decoder"):
+        task.detect(model, path, "boat", route="masks", progress=False)

@@ -35,8 +35,8 @@ def run(
     route: Annotated[
         str,
         typer.Option(
-            metavar="auto|head|dense|grounding|points|crops",
-            help="A trained head, what cells resemble, or Grounding DINO and SAM in one of three ways.",
+            metavar="auto|head|masks|dense|grounding|points|crops",
+            help="A trained head, masks of a decoder, what cells resemble, or Grounding DINO and SAM in one of three ways.",
         ),
     ] = "auto",
     head: Annotated[Path | None, typer.Option(metavar="FILE", help="Another head of the model (.safetensors).")] = None,

@@ -11,7 +11,7 @@ from shapely.geometry.base import BaseGeometry
 from geoglot.core.errors import InputError
 from geoglot.geo import vectors
 
-Route = Literal["auto", "head", "dense", "grounding", "points", "crops"]
+Route = Literal["auto", "head", "masks", "dense", "grounding", "points", "crops"]
 Prompt = Literal["text", "examples", "both"]
 SAM = ("grounding", "points", "crops")
 STEP = 32  # pixels that sides of what a model sees are made a multiple of

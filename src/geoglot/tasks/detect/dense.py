@@ -1,8 +1,8 @@
-"""Boxes from what cells of a picture resemble: connected parts of a class, their edges moved to edges of the picture.
+"""Boxes from scores of places: connected parts of a class, their edges moved to edges of the picture.
 
-For any model with dense features. A cell is of a class where its share among the classes and some words for everything else is
-the highest; parts that touch by their sides are one object, so objects that touch are not told apart: a baseline, and the way
-for words on models without a trained head.
+Scores are what cells resemble, for any model with dense features: a cell is of a class where its share among the classes and
+some words for everything else is the highest. Or they are the masks that a decoder draws. Parts that touch by their sides are
+one object, so objects that touch are not told apart: baselines, and the way for words on models without a trained head.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from geoglot.core.errors import ModelError
 from geoglot.geo.boxes import from_polygon
+from geoglot.models.decoder import Segmenter
 from geoglot.nn.batch import ImageBatch
 from geoglot.tasks.classify import prompts, scores
 from geoglot.tasks.classify.prompts import Prompts
@@ -26,6 +27,7 @@ from geoglot.tasks.detect.tiles import NONE, Boxes, Finder, together
 
 FINE = 4  # pixels of a place of the map that parts are found in
 LEAST = 4  # places of a part
+HALF = 0.5  # chance of a class at which a mask ends
 Floats = NDArray[np.float64]
 
 
@@ -41,15 +43,32 @@ def by_dense(model: Any, known: Prompts) -> Finder:
         shares = (cells.float().cpu() @ texts.T / temperature).softmax(-1).permute(0, 3, 1, 2)
         size = max(1, batch.pixels.shape[-2] // FINE), max(1, batch.pixels.shape[-1] // FINE)
         maps = F.interpolate(shares, size=size, mode="bilinear", align_corners=False)
-        seen = F.adaptive_avg_pool2d(batch.valid[:, None].float().cpu(), size)[:, 0] > 0.5
-        return [_of_picture(batch.pixels[i].cpu(), maps[i], seen[i], len(known.names)) for i in range(len(batch))]
+        return _of_batch(batch, maps, maps.argmax(1), len(known.names))
 
     return find
 
 
-def _of_picture(pixels: Tensor, shares: Tensor, seen: Tensor, classes: int) -> Boxes:
-    best = shares.argmax(0).numpy()
-    best[~seen.numpy()] = classes
+def by_masks(found: Segmenter, known: Prompts) -> Finder:
+    """A finder for classes in words by the masks of a decoder, where the chance of a class is at least one half."""
+    conditions = found.texts(torch.from_numpy(known.vectors))
+    classes = len(known.names)
+
+    def find(batch: ImageBatch) -> list[Boxes]:
+        chances = found.logits(batch, conditions).float().cpu().sigmoid().permute(0, 3, 1, 2)
+        best = torch.where(chances.amax(1) >= HALF, chances.argmax(1), classes)
+        return _of_batch(batch, chances, best, classes)
+
+    return find
+
+
+def _of_batch(batch: ImageBatch, scores: Tensor, best: Tensor, classes: int) -> list[Boxes]:
+    """Boxes of pictures from scores (B, K, h, w) and the class of each place (B, h, w); what was not observed has none."""
+    seen = F.adaptive_avg_pool2d(batch.valid[:, None].float().cpu(), (best.shape[-2], best.shape[-1]))[:, 0] > 0.5
+    best = torch.where(seen, best, classes)
+    return [_of_picture(batch.pixels[i].cpu(), scores[i], best[i].numpy(), classes) for i in range(len(batch))]
+
+
+def _of_picture(pixels: Tensor, shares: Tensor, best: NDArray[np.int64], classes: int) -> Boxes:
     scale = (pixels.shape[2] / best.shape[1], pixels.shape[1] / best.shape[0])
     steps = _steps(pixels.numpy().mean(0))
     return together([_of_class(k, best == k, shares[k].numpy(), scale, steps) for k in range(classes)])

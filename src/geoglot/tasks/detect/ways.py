@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from geoglot.core.errors import ModelError
 from geoglot.models import detector as heads
+from geoglot.models.decoder import open_decoder
 from geoglot.models.detector import Detector
 from geoglot.models.dual import DualModel
 from geoglot.nn.batch import ImageBatch
@@ -19,9 +20,9 @@ from geoglot.tasks.classify import prompts
 from geoglot.tasks.detect import text2seg, tiles
 from geoglot.tasks.detect.asked import Prompt
 from geoglot.tasks.detect.counts import Calibration
-from geoglot.tasks.detect.dense import by_dense
+from geoglot.tasks.detect.dense import by_dense, by_masks
 
-LEAST = {"head": 0.3, "dense": 0.5, "grounding": 0.35, "points": 0.3, "crops": 0.3}
+LEAST = {"head": 0.3, "masks": 0.5, "dense": 0.5, "grounding": 0.35, "points": 0.3, "crops": 0.3}
 Floats = NDArray[np.float32]
 
 
@@ -63,6 +64,8 @@ def way(
 def _finder(route: str, model: Any, known: prompts.Prompts, sam: str | Path | None, grounding: str | Path | None) -> tiles.Finder:
     if route == "dense":
         return by_dense(model, known)
+    if route == "masks":
+        return by_masks(open_decoder(model, model.spec.id), known)
     from geoglot.models.grounding import Grounding  # transformers, which is an extra
     from geoglot.models.sam import Sam
 
