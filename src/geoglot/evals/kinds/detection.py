@@ -117,7 +117,7 @@ def run(job: Job) -> Outcome:
     unseen = 0 if job.record is None or job.rules.source in job.record.sources else len(names)
     told = term(len(names), unseen, job.record).replace("classification", "detection")
     route = job.how.get("route", "auto")
-    if not callable(getattr(job.model, "detect", None)) and route_of(job.model, route, job.how.get("head")) == "head":
+    if not callable(getattr(job.model, "detect", None)) and route_of(job.model, route, job.how.get("head")) in ("head", "masks"):
         # of which the record of the model does not tell
         told = "detection by a trained head"
     return Outcome(metric, places, told, _trivial(job, truths, index, metric), _worst(mistakes), details, skipped)

@@ -41,10 +41,10 @@ def detect(
 
     `model` is a dual encoder, its name, or a function that loads one once the request is known to make sense. `labels` are words
     with synonyms (see `text.templates.read_labels`), or, with `examples`, those of the boxes. The route `head` uses a trained
-    detection head (the one that comes with the model, or of the file `head`), `masks` what the model's
-    decoder draws, `dense` what cells of the picture resemble, with any model that has dense features; `auto` takes the head where there is one. Three more routes are Text2Seg's (see
-    `geoglot.tasks.detect.text2seg`), with folders or hub ids of transformers' models `sam` and `grounding`. Turned boxes are
-    given, or `upright` ones.
+    detection head (the one that comes with the model, or of the file `head`), `masks` what the model's decoder draws, `dense`
+    what cells of the picture resemble, with any model that has dense features; `auto` takes the head where there is one. Three
+    more routes are Text2Seg's (see `geoglot.tasks.detect.text2seg`), with folders or hub ids of transformers' models `sam` and
+    `grounding`. Turned boxes are given, or `upright` ones.
 
     Scenes are cut into tiles of `tile` pixels (of `gsd` metres where that is given) that share `overlap` of their side. Broken
     scenes are told in the result and stop nothing.
