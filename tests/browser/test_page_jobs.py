@@ -63,7 +63,7 @@ def test_a_broken_upload_is_refused_with_what_to_do(opened: Any, site: Site, tmp
 def test_classify_is_a_job_with_a_layer_and_its_legend(opened: Any) -> None:
     page = opened("tab=analyse")
     page.get_by_label("Labels").fill("forest, farmland, water")
-    page.get_by_role("button", name="Classify", exact=True).click()
+    page.locator("form.verb").get_by_role("button", name="Classify").click()
     job = page.locator(".job.done", has_text="forest, farmland, water").first
     job.wait_for()
     page.wait_for_selector(".legend")
@@ -82,10 +82,42 @@ def test_classify_is_a_job_with_a_layer_and_its_legend(opened: Any) -> None:
     again.wait_for_selector(".legend")
 
 
+def test_segment_draws_a_map_of_one_scene(opened: Any) -> None:
+    page = opened("tab=analyse")
+    page.get_by_role("group", name="What to do").get_by_role("button", name="Segment").click()
+    page.get_by_label("Labels").fill("houses|town, farmland, forest")
+    page.locator("form.verb").get_by_role("button", name="Segment").click()
+    job = page.locator(".job.done", has_text="Segment: houses, farmland, forest").first
+    job.wait_for()
+    page.wait_for_selector(".legend")
+    assert page.locator(".legend .legend-list li").all_inner_texts() == ["houses", "farmland", "forest"]
+    rested(page)
+    with page.expect_download() as waiting:
+        job.get_by_role("link", name="Download classes.tif").click()
+    with rasterio.open(waiting.value.path()) as file:
+        assert file.nodata == 255
+        assert set(np.unique(file.read(1))) <= {0, 1, 2, 3, 255}
+
+
+def test_detect_finds_boxes_in_all_scenes(opened: Any) -> None:
+    page = opened("tab=analyse")
+    page.get_by_role("group", name="What to do").get_by_role("button", name="Detect").click()
+    page.get_by_label("Labels").fill("storage tank, swimming pool")
+    page.get_by_label("Where").select_option("all")
+    page.locator("form.verb").get_by_role("button", name="Detect").click()
+    job = page.locator(".job.done", has_text="Detect: storage tank, swimming pool").first
+    job.wait_for(timeout=120_000)
+    with page.expect_download() as waiting:
+        job.get_by_role("link", name="Download boxes.geojson").click()
+    features = json.loads(Path(waiting.value.path()).read_text(encoding="utf-8"))["features"]
+    assert {feature["properties"]["label"] for feature in features} <= {"storage tank", "swimming pool"}
+    assert len({feature["properties"]["scene"] for feature in features}) > 1
+
+
 def test_a_refused_job_says_why_beside_its_form(opened: Any) -> None:
     page = opened("tab=analyse")
     page.get_by_label("Labels").fill("x" * 300)
-    page.get_by_role("button", name="Classify", exact=True).click()
+    page.locator("form.verb").get_by_role("button", name="Classify").click()
     page.wait_for_selector(".verb .failed")
     assert page.locator(".verb .failed .remedy").inner_text()
 
@@ -126,7 +158,7 @@ def test_of_many_jobs_that_wait_the_oldest_is_followed(opened: Any) -> None:
 def test_a_job_that_has_ended_can_be_removed(opened: Any, site: Site) -> None:
     page = opened("tab=analyse")
     page.get_by_label("Labels").fill("roof, meadow")
-    page.get_by_role("button", name="Classify", exact=True).click()
+    page.locator("form.verb").get_by_role("button", name="Classify").click()
     page.wait_for_selector(".legend")
     page.locator(".job.done", has_text="roof, meadow").get_by_role("button", name="Remove").click()
     page.locator(".job", has_text="roof, meadow").wait_for(state="detached")

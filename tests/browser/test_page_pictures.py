@@ -30,7 +30,7 @@ def marked(page: Any) -> None:
 
 def classified(page: Any) -> None:
     page.get_by_label("Labels").fill("forest, farmland, water, houses")
-    page.get_by_role("button", name="Classify", exact=True).click()
+    page.locator("form.verb").get_by_role("button", name="Classify").click()
     page.wait_for_selector(".legend")
 
 

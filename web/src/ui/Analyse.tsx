@@ -119,6 +119,7 @@ function WhereField({ where, set, properties }: { where: Where; set: (where: Whe
     <label class="field wide">
       Where
       <select value={where} onChange={(event) => set(event.currentTarget.value as Where)}>
+        {!anywhere && <option value="all">all scenes</option>}
         {anywhere && <option value="view">what the map shows</option>}
         {anywhere && <option value="all">everywhere</option>}
         {anywhere && area && <option value="area">the drawn area, {size(areaBox(area))}</option>}
