@@ -62,6 +62,8 @@ def test_json_is_the_whole_result(geoglot_command: Command, scenes: Path) -> Non
         (["red", "red"], "named twice"),
         ([], "Say what to look for"),
         (["red", "-o", "boxes.shp"], "use one of"),
+        (["red", "-o", "nowhere/boxes.csv"], "make it first"),
+        (["--examples", "none.geojson", "-o", "./none.geojson"], "written over"),
         (["red", "--route", "head"], "no detection head"),
         (["red", "--prompt", "text"], "--examples"),
         (["red", "--examples", "none.geojson"], "There is no file"),

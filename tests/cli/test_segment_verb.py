@@ -99,6 +99,13 @@ def test_a_head_from_polygons(painter: Command, tmp_path: Path) -> None:
         (["a.tif", "--labels", "red,red"], 2, "named twice"),
         (["a.tif", "--labels", ","], 2, "No class"),
         (["a.tif", *WORDS, "-o", "a.png"], 2, "use one of"),
+        (["a.tif", *WORDS, "-o", "a.tif"], 2, "written over"),
+        (["a.tif", *WORDS, "-o", "maps.gpkg", "-o", "./b/../a.tif"], 2, "written over"),
+        (["a.tif", *WORDS, "-o", "."], 2, "written over"),
+        (["a.tif", *WORDS, "-o", "b.tif", "-o", "b/../b.tif"], 2, "named twice"),
+        (["a.tif", "--train", "labels.gpkg", "-o", "labels.gpkg"], 2, "written over"),
+        (["a.tif", "--train", "labels.gpkg", "--save", "a.tif"], 2, "written over"),
+        (["a.tif", "--train", "labels.gpkg", "--save", "b.tif", "-o", "b.tif"], 2, "written over"),
         (["a.tif", *WORDS, "-o", "b.tif", "--format", "gpkg"], 2, "folder"),
         (["a.tif", *WORDS, "-o", "maps", "--format", "png"], 2, "use one of"),
         (["a.tif", *WORDS, "--tile", "30"], 2, "--tile 32"),
@@ -109,7 +116,11 @@ def test_a_head_from_polygons(painter: Command, tmp_path: Path) -> None:
         (["a.tif", "--head", "none.safetensors"], 3, "no head"),
     ],
 )
-def test_what_is_refused(painter: Command, args: list[str], code: int, match: str) -> None:
+def test_what_is_refused(painter: Command, tmp_path: Path, args: list[str], code: int, match: str) -> None:
+    vectors.write_features(tmp_path / "labels.gpkg", polygons(tmp_path / "a.tif", NAMES))
+    (tmp_path / "b").mkdir()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     given, out, err = painter("segment", *args)
     assert (given, out) == (code, "")
     assert match in err
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}

@@ -63,10 +63,12 @@ def run(
     from geoglot import models
     from geoglot.cli._io import emit, emit_json, note, words
     from geoglot.geo.vectors import check_name
+    from geoglot.geo.write import check_apart
     from geoglot.tasks import classify as task
 
     if out is not None:
         check_name(out)
+        check_apart([out], [file for file in (few_shot, head) if file is not None])
     shots = None if few_shot is None else task.FewShot(few_shot, key, method, folds)
     made = task.classify(
         lambda: models.load(model, activation=activation),

@@ -68,10 +68,12 @@ def run(
     from geoglot import models
     from geoglot.cli._io import emit, emit_json, note, words
     from geoglot.geo.vectors import check_name
+    from geoglot.geo.write import check_apart
     from geoglot.tasks import detect as task
 
     if out is not None:
         check_name(out)
+        check_apart([out], [file for file in (source, examples, head) if file is not None])
     made = task.detect(
         lambda: models.load(model, activation=activation),
         source,

@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from geoglot.core.errors import InputError, NotFoundError
 from geoglot.geo.footprint import bounds, split, transformer
 from geoglot.geo.identify import utc
-from geoglot.geo.write import atomic
+from geoglot.geo.write import atomic, check_folder
 
 FORMATS = (".geojson", ".json", ".parquet", ".gpkg", ".csv")
 # Degrees to 7 decimals are about a centimetre; RFC 7946 advises against more.
@@ -106,10 +106,11 @@ def _cell(value: Any) -> Any:
 
 
 def check_name(path: str | Path) -> str:
-    """The suffix of an output for tables; `InputError` names the formats there are."""
+    """The suffix of an output for tables; `InputError` names the formats there are, `NotFoundError` a folder that is not."""
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
         raise InputError(f"{path}: the name after -o says the format; use one of {', '.join(FORMATS)}.")
+    check_folder(path)
     return suffix
 
 

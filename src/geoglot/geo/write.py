@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from rasterio.shutil import copy as rio_copy
 from rasterio.windows import Window
 
 from geoglot.core.errors import InputError, NotFoundError, ResourceError
+from geoglot.geo.files import is_remote
 from geoglot.geo.grid import Grid
 from geoglot.geo.raster import Raster
 
@@ -32,8 +33,7 @@ _ROWS = 512  # of a large raster that are written at once
 def atomic(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and is removed when it does not."""
     target = Path(path)
-    if not target.parent.is_dir():
-        raise NotFoundError(f"There is no folder {target.parent}; make it first.")
+    check_folder(target)
     handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     part = Path(name)
@@ -47,6 +47,21 @@ def atomic(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_folder(path: str | Path) -> None:
+    """Raise `NotFoundError` for an output in a folder that is not there."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise NotFoundError(f"There is no folder {folder}; make it first.")
+
+
+def check_apart(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -> None:
+    """Raise `InputError` for an output that would take the place of a file that is read, by whatever name."""
+    read = {Path(path).resolve(): path for path in inputs if not is_remote(str(path))}
+    for output in outputs:
+        if (path := read.get(Path(output).resolve())) is not None:
+            raise InputError(f"{output} would be written over {path}, which is read: give another name or folder after -o.")
 
 
 def _umask() -> int:

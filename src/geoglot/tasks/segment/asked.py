@@ -154,6 +154,14 @@ class Request:
             if not (self.background or settings.none or settings.decoder is not None):
                 check_count(tuple(self.classes))
 
+    @property
+    def files(self) -> list[str | Path]:
+        """What is read beside the scenes, as far as it is named by a path."""
+        asked, marks = self.settings, None if self.train is None else self.train.marks
+        named = (marks, self.head, asked.calibration, asked.upsampler, asked.decoder)
+        shown = [file for files in asked.examples.values() for file in files]
+        return [*(file for file in named if isinstance(file, str | Path)), *shown]
+
     def sources(self, given: Sources) -> list[Source]:
         """The scenes that are meant."""
         asked = self.settings

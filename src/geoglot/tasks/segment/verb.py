@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from geoglot.archive.sources import Source, Sources
 from geoglot.core.errors import InputError
+from geoglot.geo.scene import Scene
+from geoglot.geo.write import check_apart
 from geoglot.tasks.segment import classmap
 from geoglot.tasks.segment.asked import Labels, Request, Settings, Train
 from geoglot.tasks.segment.classmap import ClassMap, ClassMaps
@@ -41,6 +43,7 @@ def segment(
     found = request.sources(source)
     if len(found) != 1:
         raise InputError(f"{source} are {len(found)} scenes: use segment_all, or name a folder for the output (-o maps/).")
+    _check_apart(outputs, found, request)
     maps, _ = _run(model, found, request, lambda _: outputs)
     return maps[0]
 
@@ -75,6 +78,7 @@ def segment_all(
         if (other := next((name for name, path in targets.items() if path == target), None)) is not None:
             raise InputError(f"{other} and {source.id} would both be written to {target}: segment them into two folders.")
         targets[source.id] = target
+    _check_apart(targets.values(), found, request)
     folder.mkdir(parents=True, exist_ok=True)
     maps, skipped = _run(model, found, request, lambda source: (targets[source.id],))
     return ClassMaps(tuple(maps), tuple(skipped))
@@ -95,8 +99,20 @@ def _check_outputs(outputs: Sequence[Path]) -> None:
         classmap.check_output(path)
         if not path.parent.is_dir():
             raise InputError(f"There is no folder {path.parent} for {path.name}: make it first.")
-    if len(set(outputs)) < len(outputs):
+    if len({path.resolve() for path in outputs}) < len(outputs):
         raise InputError("An output is named twice.")
+
+
+def _check_apart(outputs: Iterable[Path], found: Sequence[Source], request: Request) -> None:
+    """Raise `InputError` where the scenes, or what the request reads, would be written over."""
+    scenes = [href for one in found for href in _files(one)]
+    kept = () if request.save is None else (request.save,)
+    check_apart([*outputs, *kept], [*scenes, *request.files])
+    check_apart(kept, outputs)
+
+
+def _files(source: Source) -> list[str]:
+    return [layer.href for layer in source.place.layers] if isinstance(source.place, Scene) else [source.id]
 
 
 def _stem(name: str) -> str:
