@@ -104,6 +104,23 @@ def test_nothing_found_is_written_in_every_format(tmp_path):
     assert vectors.to_csv([]) == ""
 
 
+def test_tables_of_one_kind_have_one_form(tmp_path):
+    """Whether they hold something or nothing, and whether a column does."""
+    geopandas, parquet = pytest.importorskip("geopandas"), pytest.importorskip("pyarrow.parquet")
+    kinds = {"label": str, "score": float, "pixels": int, "time": datetime}
+    full = {"label": "a", "score": 0.5, "pixels": 3, "time": datetime(2020, 1, 5, tzinfo=UTC), "geometry": box(0, 0, 1, 1)}
+    rows = {"none": [], "bare": [{"label": "a", "score": None, "pixels": 3, "time": None, "geometry": None}], "full": [full]}
+    made = {}
+    for name, some in rows.items():
+        made[name] = parquet.read_schema(vectors.write_features(tmp_path / f"{name}.parquet", some, kinds)).remove_metadata()
+        layer = geopandas.read_file(vectors.write_features(tmp_path / f"{name}.gpkg", some, kinds))
+        assert [column for column in layer.columns if column != "geometry"] == list(kinds)
+        assert (layer.dtypes["score"], len(layer)) == ("float64", len(some))
+        header = vectors.write_features(tmp_path / f"{name}.csv", some, kinds).read_text().splitlines()[0]
+        assert header == "label,score,pixels,time,west,south,east,north"
+    assert made["none"] == made["bare"] == made["full"]
+
+
 def test_csv_has_bounds_with_west_beyond_east_across_the_antimeridian():
     rows = list(csv.DictReader(io.StringIO(vectors.to_csv(ROWS))))
     assert [row["scene"] for row in rows] == ["a.tif", 'b "ü".tif', "c"]

@@ -24,6 +24,9 @@ from geoglot.geo.write import atomic, check_folder
 FORMATS = (".geojson", ".json", ".parquet", ".gpkg", ".csv")
 # Degrees to 7 decimals are about a centimetre; RFC 7946 advises against more.
 _DIGITS = 7
+_BOUNDS = ("west", "south", "east", "north")
+# Columns beside the geometry and the type of their values (str, int, float, datetime), for tables that may hold none.
+Columns = Mapping[str, type]
 
 
 def to_geojson(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -73,10 +76,10 @@ def plain(value: Any) -> Any:
     return value
 
 
-def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+def to_csv(rows: Sequence[Mapping[str, Any]], columns: Columns | None = None) -> str:
     """Rows as CSV with a header; the geometry becomes its bounds (west, south, east, north).
 
-    West is greater than east where the geometry crosses the antimeridian.
+    West is greater than east where the geometry crosses the antimeridian. `columns` are there even without a row.
     """
     flat = []
     for row in rows:
@@ -84,11 +87,11 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
         if "geometry" in row:
             shape = row["geometry"]
             corner = ("", "", "", "") if shape is None or shape.is_empty else _corners(shape)
-            entry |= dict(zip(("west", "south", "east", "north"), corner, strict=True))
+            entry |= dict(zip(_BOUNDS, corner, strict=True))
         flat.append(entry)
-    if not flat:
+    names = list(dict.fromkeys(key for entry in flat for key in entry)) or [*(columns or ()), *(_BOUNDS if columns else ())]
+    if not names:
         return ""
-    names = list(dict.fromkeys(key for entry in flat for key in entry))
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, names, lineterminator="\n")
     writer.writeheader()
@@ -114,29 +117,38 @@ def check_name(path: str | Path) -> str:
     return suffix
 
 
-def write_features(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> Path:
-    """Write rows with a `geometry` in the format that the name's suffix says, atomically."""
+def write_features(path: str | Path, rows: Sequence[Mapping[str, Any]], columns: Columns | None = None) -> Path:
+    """Write rows with a `geometry` in the format that the name's suffix says, atomically.
+
+    `columns` are those of a table without rows, and the types of those that hold nothing but None: so files of one kind have
+    one form.
+    """
     suffix = check_name(path)
     target = Path(path)
     with atomic(target) as part:
         if suffix == ".parquet":
-            _write_parquet(part, rows)
+            _write_parquet(part, rows, columns or {})
         elif suffix == ".gpkg":
-            _write_geopackage(part, rows, target.stem)
+            _write_geopackage(part, rows, target.stem, columns or {})
         else:
-            part.write_text(to_csv(rows) if suffix == ".csv" else to_geojson(rows), encoding="utf-8")
+            part.write_text(to_csv(rows, columns) if suffix == ".csv" else to_geojson(rows), encoding="utf-8")
     return target
 
 
-def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def _names(rows: Sequence[Mapping[str, Any]], columns: Columns) -> list[str]:
+    """Columns beside the geometry."""
+    return list(dict.fromkeys(key for row in rows for key in row if key != "geometry")) or list(columns)
+
+
+def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], known_types: Columns) -> None:
     """GeoParquet 1.1: WKB in a column `geometry`, the metadata of the specification under the key `geo`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     shapes = [row.get("geometry") for row in rows]
     columns: dict[str, Any] = {}
-    for name in dict.fromkeys(key for row in rows for key in row if key != "geometry"):
-        columns[name] = _column([row.get(name) for row in rows])
+    for name in _names(rows, known_types):
+        columns[name] = _column([row.get(name) for row in rows], known_types.get(name, str))
     wound = [None if shape is None or shape.is_empty else shapely.orient_polygons(shape) for shape in shapes]
     columns["geometry"] = pa.array([None if shape is None else shapely.to_wkb(shape) for shape in wound], pa.binary())
     known = [shape for shape in wound if shape is not None]
@@ -153,13 +165,13 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     pq.write_table(table.replace_schema_metadata({b"geo": json.dumps(meta).encode()}), path)
 
 
-def _write_geopackage(path: Path, rows: Sequence[Mapping[str, Any]], layer: str) -> None:
+def _write_geopackage(path: Path, rows: Sequence[Mapping[str, Any]], layer: str, known_types: Columns) -> None:
     """One layer in longitude and latitude, named like the file."""
     import pyogrio.raw
 
     shapes = [row.get("geometry") for row in rows]
-    names = list(dict.fromkeys(key for row in rows for key in row if key != "geometry"))
-    columns = [_field([row.get(name) for row in rows]) for name in names]
+    names = _names(rows, known_types)
+    columns = [_field([row.get(name) for row in rows], known_types.get(name, str)) for name in names]
     wkb = np.array(
         [None if s is None or s.is_empty else shapely.to_wkb(shapely.orient_polygons(s)) for s in shapes], dtype=object
     )
@@ -172,10 +184,12 @@ def _write_geopackage(path: Path, rows: Sequence[Mapping[str, Any]], layer: str)
     )
 
 
-def _field(values: list[Any]) -> NDArray[Any]:
-    """Values of one column as an array: numbers stay numbers, the rest is text."""
+def _field(values: list[Any], kind: type = str) -> NDArray[Any]:
+    """Values of one column as an array: numbers stay numbers, the rest is text; `kind` is for what holds nothing."""
     simple = [plain(value) for value in values]
     known = [value for value in simple if value is not None]
+    if not known and kind in (int, float):
+        return np.full(len(simple), np.nan) if simple else np.zeros(0, kind)
     if known and len(known) == len(simple) and all(isinstance(v, int) and not isinstance(v, bool) for v in known):
         return np.array(simple, dtype=np.int64)
     if known and all(isinstance(value, int | float) for value in known):
@@ -183,12 +197,13 @@ def _field(values: list[Any]) -> NDArray[Any]:
     return np.array([None if value is None else str(_cell(value)) for value in simple], dtype=object)
 
 
-def _column(values: list[Any]) -> Any:
-    """Values as an Arrow column: times stay times, what Arrow has no one type for becomes JSON."""
+def _column(values: list[Any], kind: type = str) -> Any:
+    """Values as an Arrow column: times stay times, what Arrow has no one type for becomes JSON; `kind` if nothing is there."""
     import pyarrow as pa
 
     if all(value is None for value in values):
-        return pa.array(values, pa.string())
+        types = {int: pa.int64(), float: pa.float64(), datetime: pa.timestamp("us", "UTC")}
+        return pa.array(values, types.get(kind, pa.string()))
     if all(value is None or isinstance(value, datetime) for value in values):
         return pa.array([None if value is None else utc(value) for value in values], pa.timestamp("us", "UTC"))
     simple = [plain(value) for value in values]

@@ -195,19 +195,20 @@ def load(path: str | Path, spec: ModelSpec, of: str = "images") -> tuple[Head, H
     """
     from safetensors import SafetensorError, safe_open
 
+    how = "segment --train" if of == "cells" else "classify --few-shot"
     if not Path(path).is_file():
-        raise NotFoundError(f"There is no head {path}: make one with geoglot classify --few-shot LABELS --save {path}.")
+        raise NotFoundError(f"There is no head {path}: make one with geoglot {how} LABELS --save {path}.")
     try:
         with safe_open(path, "numpy") as file:
             header = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if header.get("format") != FORMAT:
-            raise ModelError(f"{path} is no head of this version ({FORMAT}): fit it again with --few-shot.")
+            raise ModelError(f"{path} is no head of this version ({FORMAT}): fit it again with geoglot {how}.")
         values = json.loads(header["card"])
         card = HeadCard(tuple(values.pop("names")), **values)
         head = _KINDS[header["kind"]](**arrays)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path} is not a readable head ({error}): fit it again with --few-shot.") from None
+        raise ModelError(f"{path} is not a readable head ({error}): fit it again with geoglot {how}.") from None
     if card.of != of:
         verb = "segment" if card.of == "cells" else "classify"
         raise ModelMismatchError(f"{path} was fitted on {card.of}, not on {of}: use it with geoglot {verb}.")

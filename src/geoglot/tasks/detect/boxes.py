@@ -22,6 +22,11 @@ from geoglot.tasks.detect.counts import Calibration, Count, count
 
 Floats = NDArray[np.float64]
 _SHOWN = 12  # scenes in a table of a notebook
+_NUMBERS = ("width", "height", "angle", "left", "top", "right", "bottom", "x", "y", "long", "short", "turn")
+COLUMNS: vectors.Columns = {
+    **{"scene": str, "label": str, "score": float, "time": datetime, "gsd": float},
+    **dict.fromkeys(_NUMBERS, float),
+}
 
 
 @dataclass(frozen=True)
@@ -145,11 +150,11 @@ class Detections:
 
     def to_geojson(self, path: str | Path | None = None) -> str | Path:
         """The boxes as GeoJSON text, or written to a file."""
-        return vectors.to_geojson(self) if path is None else vectors.write_features(path, self.rows())
+        return vectors.to_geojson(self) if path is None else vectors.write_features(path, self.rows(), COLUMNS)
 
     def write(self, path: str | Path) -> Path:
         """Write GeoJSON, GeoPackage, GeoParquet or CSV, as the name's suffix says."""
-        return vectors.write_features(path, self.rows())
+        return vectors.write_features(path, self.rows(), COLUMNS)
 
     def table(self) -> str:
         """A short table to read: a line for each label of each scene, and for all scenes where there are several."""

@@ -132,7 +132,8 @@ class ClassMap:
         """
         target = Path(path)
         if check_output(target) == "polygons":
-            return vectors.write_features(target, list(self.polygons(least)))
+            columns = polygons.COLUMNS | ({"outline": str} if self.grid is None else {})
+            return vectors.write_features(target, list(self.polygons(least)), columns)
         with rasterio.open(self.path) as file:
 
             def rows(top: int, bottom: int) -> Bytes:

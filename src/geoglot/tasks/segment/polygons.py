@@ -24,6 +24,7 @@ from geoglot.tasks.segment.blend import NODATA
 from geoglot.tasks.segment.work import SCORE_STEPS
 
 _LONGEST, _MEASURED = 512.0, 16.0  # pixels of an edge of what is written, and of what is measured
+COLUMNS = {"scene": str, "label": str, "score": float, "area": float, "pixels": int}  # and `outline` without georeference
 _MOST = 2048  # pixels a side of which the mean score of one polygon is taken
 
 
