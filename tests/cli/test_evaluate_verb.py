@@ -35,6 +35,13 @@ WRONG = {
     "a report's name": (["nano", "aid-classes", "-o", "a.txt", "--data", "."], 2, ".json, a .csv or a .md"),
     "a gallery's name": (["nano", "aid-classes", "--gallery", "a.png", "--data", "."], 2, "an .html file"),
     "two models": (["nano", "aid-classes", "--models", "nano,nano"], 2, "only argument is the protocol"),
+    "a route for pixels": (["nano", "dubai-segments", "--route", "dense", "--data", "."], 2, "--route is for protocols of boxes"),
+    "a decoder for boxes": (
+        ["nano", "vhr10-boxes", "--decoder", "nano", "--data", "."],
+        2,
+        "--decoder is for protocols of pixels",
+    ),
+    "a head for classes": (["nano", "aid-classes", "--head", "a", "--data", "."], 2, "protocols of boxes and pixels"),
     "a model": (["nani", "aid-classes", "--data", "."], 3, "nani"),
     "a set that is not there": (["nano", "aid-classes", "--data", "."], 3, "data root"),
 }

@@ -25,6 +25,7 @@ from geoglot.tasks import detect as task
 from geoglot.tasks.classify.prompts import Prompts
 from geoglot.tasks.detect import counts, tiles
 from geoglot.tasks.detect.dense import by_masks, refine
+from geoglot.tasks.detect.raster import RasterDetector
 from geoglot.tasks.detect.tiles import Boxes
 
 HASH = "0" * 32
@@ -282,3 +283,12 @@ def test_masks_need_a_decoder(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tif", [(8, 8, 56, 56)], (96, 96))
     with pytest.raises(NotFoundError, match="There is no decoder"):
         task.detect(model, path, "boat", route="masks", progress=False)
+
+
+@pytest.mark.parametrize(
+    ("route", "head", "told"),
+    [("foo", None, "auto, head, masks or dense"), ("points", None, "auto, head, masks or dense"), ("dense", "a", "--head")],
+)
+def test_pictures_in_memory_have_no_other_routes(route: str, head: str | None, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        RasterDetector(object(), False, route, head)  # type: ignore[arg-type]

@@ -13,6 +13,10 @@ import typer
 
 from geoglot.core.errors import InputError
 
+# What an option is for: kinds of protocols, and what these are of.
+_BOXES, _PIXELS = {"detection": "boxes"}, {"segmentation": "pixels"}
+_KINDS = {"route": _BOXES, "head": _BOXES | _PIXELS, "decoder": _PIXELS}
+
 
 def run(
     model: Annotated[str | None, typer.Argument(help="A name, a hub id, a weights file or a folder.", show_default=False)] = None,
@@ -28,7 +32,8 @@ def run(
     gallery: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page of mistakes to look at (.html).")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write .json (all of it), .csv or .md.")] = None,
     route: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Boxes and pixels: how, as --route of `geoglot detect` says it.")
+        str | None,
+        typer.Option(metavar="NAME", help="Boxes: auto, head, masks or dense, as --route of `geoglot detect` says it."),
     ] = None,
     head: Annotated[Path | None, typer.Option(metavar="FILE", help="Boxes and pixels: a head of the model.")] = None,
     decoder: Annotated[
@@ -63,15 +68,17 @@ def run(
     if limit is not None and limit < 1:
         raise InputError(f"--limit takes a number of items of at least 1, got {limit}.")
     rules = [protocols.load(name, split, limit) for name in words(protocol) or []]
-    if decoder is not None and (other := next((rule.name for rule in rules if rule.kind != "segmentation"), None)):
-        raise InputError(f"--decoder is for protocols of pixels, and {other} is none.")
+    how = {name: str(value) for name, value in (("route", route), ("head", head), ("decoder", decoder)) if value is not None}
+    for name in how:
+        kinds = _KINDS[name]
+        if (other := next((rule.name for rule in rules if rule.kind not in kinds), None)) is not None:
+            raise InputError(f"--{name} is for protocols of {' and '.join(kinds.values())}, and {other} is none.")
     root = _root(data)
     from geoglot import models
     from geoglot.evals import gallery as pages
     from geoglot.evals import report, runner
     from geoglot.models import record
 
-    how = {name: str(value) for name, value in (("route", route), ("head", head), ("decoder", decoder)) if value is not None}
     reports = []
     for name in models_:
         ready = models.load(name, device, dtype, activation)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from geoglot.archive.tiling import Tiling
+from geoglot.core.errors import InputError
 from geoglot.core.protocols import ModelSpec
 from geoglot.geo.display import plain
 from geoglot.geo.raster import Raster
 from geoglot.nn.batch import ImageBatch
 from geoglot.tasks.classify import prompts
 from geoglot.tasks.detect import tiles
-from geoglot.tasks.detect.asked import Route
+from geoglot.tasks.detect.asked import SAM, Route, check_route
 from geoglot.tasks.detect.ways import way
 from geoglot.text import templates
 
@@ -24,9 +25,15 @@ Floats = NDArray[np.float64]
 
 
 class RasterDetector:
-    """A dual encoder by one of the routes of `detect`; upright boxes are (N, 4), turned ones (N, 5)."""
+    """A dual encoder by a route of `detect` without SAM; upright boxes are (N, 4), turned ones (N, 5).
+
+    Raises `InputError` for another route, or a head beside a route that asks none.
+    """
 
     def __init__(self, model: Any, upright: bool, route: Route = "auto", head: str | None = None, tile: int = 1024) -> None:
+        if route in SAM or route not in get_args(Route):
+            raise InputError(f"Pictures in memory are looked at by the route auto, head, masks or dense, got {route!r}.")
+        check_route(route, head, None, None)
         self.model, self.upright, self._route, self._head, self._tile = model, upright, route, head, tile
         self._known: dict[tuple[tuple[str, ...], ...], tiles.Finder] = {}
 
