@@ -274,6 +274,25 @@ def test_what_is_done_is_not_done_again(scene: Path, tmp_path: Path) -> None:
     assert model.windows > 0
 
 
+@pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".parquet"])
+def test_polygons_that_are_done_are_not_made_again(scene: Path, tmp_path: Path, suffix: str) -> None:
+    outputs = [tmp_path / f"map{suffix}", tmp_path / "map.tif"]
+    first = made(scene, Painter(), out=outputs)
+    model = Painter()
+    again = made(scene, model, out=outputs)
+    assert model.windows == 0
+    assert again.classes == first.classes
+    assert (again.read() == first.read()).all()
+    made(scene, model, out=outputs, least=50_000.0)
+    assert model.windows > 0
+    model.windows = 0
+    made(scene, model, out=outputs[0], least=50_000.0)
+    assert model.windows == 0
+    outputs[0].write_bytes(outputs[0].read_bytes()[:50])  # damaged
+    made(scene, model, out=outputs[0], least=50_000.0)
+    assert model.windows > 0
+
+
 def test_two_writers(scene: Path, tmp_path: Path) -> None:
     out = tmp_path / "map.tif"
     held = Work(folder_of(out), SHAPE, "other")

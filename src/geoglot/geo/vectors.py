@@ -24,13 +24,17 @@ from geoglot.geo.write import atomic, check_folder
 FORMATS = (".geojson", ".json", ".parquet", ".gpkg", ".csv")
 # Degrees to 7 decimals are about a centimetre; RFC 7946 advises against more.
 _DIGITS = 7
+_TAGS, _FIRST = "geoglot", 2**20  # member of a GeoJSON file for tags; bytes of its first line
 _BOUNDS = ("west", "south", "east", "north")
 # Columns beside the geometry and the type of their values (str, int, float, datetime), for tables that may hold none.
 Columns = Mapping[str, type]
 
 
-def to_geojson(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Rows with a `geometry` (longitude and latitude, or None) as a feature collection, one feature a line."""
+def to_geojson(rows: Iterable[Mapping[str, Any]], tags: Mapping[str, str] | None = None) -> str:
+    """Rows with a `geometry` (longitude and latitude, or None) as a feature collection, one feature a line.
+
+    `tags` are put into a member of their own, in the first line.
+    """
     features = []
     for row in rows:
         shape = row.get("geometry")
@@ -38,7 +42,8 @@ def to_geojson(rows: Iterable[Mapping[str, Any]]) -> str:
         features.append(
             json.dumps({"type": "Feature", "geometry": geometry(shape), "properties": properties}, ensure_ascii=False)
         )
-    return '{"type": "FeatureCollection", "features": [\n' + ",\n".join(features) + "\n]}\n"
+    own = f'"{_TAGS}": {json.dumps(dict(tags), ensure_ascii=False)}, ' if tags else ""
+    return f'{{"type": "FeatureCollection", {own}"features": [\n' + ",\n".join(features) + "\n]}\n"
 
 
 def geometry(shape: BaseGeometry | None) -> dict[str, Any] | None:
@@ -117,21 +122,23 @@ def check_name(path: str | Path) -> str:
     return suffix
 
 
-def write_features(path: str | Path, rows: Sequence[Mapping[str, Any]], columns: Columns | None = None) -> Path:
+def write_features(
+    path: str | Path, rows: Sequence[Mapping[str, Any]], columns: Columns | None = None, tags: Mapping[str, str] | None = None
+) -> Path:
     """Write rows with a `geometry` in the format that the name's suffix says, atomically.
 
     `columns` are those of a table without rows, and the types of those that hold nothing but None: so files of one kind have
-    one form.
+    one form. `tags` go into the file, where `read_tags` finds them; a CSV has no place for them.
     """
     suffix = check_name(path)
     target = Path(path)
     with atomic(target) as part:
         if suffix == ".parquet":
-            _write_parquet(part, rows, columns or {})
+            _write_parquet(part, rows, columns or {}, tags or {})
         elif suffix == ".gpkg":
-            _write_geopackage(part, rows, target.stem, columns or {})
+            _write_geopackage(part, rows, target.stem, columns or {}, tags or {})
         else:
-            part.write_text(to_csv(rows, columns) if suffix == ".csv" else to_geojson(rows), encoding="utf-8")
+            part.write_text(to_csv(rows, columns) if suffix == ".csv" else to_geojson(rows, tags), encoding="utf-8")
     return target
 
 
@@ -140,7 +147,7 @@ def _names(rows: Sequence[Mapping[str, Any]], columns: Columns) -> list[str]:
     return list(dict.fromkeys(key for row in rows for key in row if key != "geometry")) or list(columns)
 
 
-def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], known_types: Columns) -> None:
+def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], known_types: Columns, tags: Mapping[str, str]) -> None:
     """GeoParquet 1.1: WKB in a column `geometry`, the metadata of the specification under the key `geo`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -162,10 +169,12 @@ def _write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], known_types: C
         column["bbox"] = shapely.total_bounds(known).tolist()
     meta = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
     table = pa.table(columns)
-    pq.write_table(table.replace_schema_metadata({b"geo": json.dumps(meta).encode()}), path)
+    pq.write_table(table.replace_schema_metadata({"geo": json.dumps(meta), **tags}), path)
 
 
-def _write_geopackage(path: Path, rows: Sequence[Mapping[str, Any]], layer: str, known_types: Columns) -> None:
+def _write_geopackage(
+    path: Path, rows: Sequence[Mapping[str, Any]], layer: str, known_types: Columns, tags: Mapping[str, str]
+) -> None:
     """One layer in longitude and latitude, named like the file."""
     import pyogrio.raw
 
@@ -180,8 +189,35 @@ def _write_geopackage(path: Path, rows: Sequence[Mapping[str, Any]], layer: str,
     kind = f"Multi{kinds.pop()}" if len(kinds) == 1 and multi else kinds.pop() if len(kinds) == 1 else "Unknown"
     path.unlink()  # the driver adds to a file that is there
     pyogrio.raw.write(
-        path, wkb, columns, names, driver="GPKG", layer=layer, geometry_type=kind, crs="EPSG:4326", promote_to_multi=multi
+        path,
+        wkb,
+        columns,
+        names,
+        driver="GPKG",
+        layer=layer,
+        geometry_type=kind,
+        crs="EPSG:4326",
+        promote_to_multi=multi,
+        layer_metadata=dict(tags) or None,
     )
+
+
+def read_tags(path: str | Path) -> dict[str, str]:
+    """What `write_features` was given as `tags`; nothing for a file of another origin, or one that cannot be read."""
+    try:
+        if Path(path).suffix.lower() == ".parquet":
+            import pyarrow.parquet as pq
+
+            return {key.decode(): value.decode() for key, value in (pq.read_schema(path).metadata or {}).items()}
+        if Path(path).suffix.lower() == ".gpkg":
+            import pyogrio
+
+            return dict(pyogrio.read_info(path).get("layer_metadata") or {})
+        with Path(path).open(encoding="utf-8") as file:
+            made = json.loads(file.readline(_FIRST).rstrip() + "]}")
+        return dict(made.get(_TAGS) or {})
+    except (OSError, ValueError, AttributeError, TypeError, RuntimeError):
+        return {}
 
 
 def _field(values: list[Any], kind: type = str) -> NDArray[Any]:

@@ -132,8 +132,7 @@ class ClassMap:
         """
         target = Path(path)
         if check_output(target) == "polygons":
-            columns = polygons.COLUMNS | ({"outline": str} if self.grid is None else {})
-            return vectors.write_features(target, list(self.polygons(least)), columns)
+            return write_polygons(target, self, least)
         with rasterio.open(self.path) as file:
 
             def rows(top: int, bottom: int) -> Bytes:
@@ -219,22 +218,35 @@ def palette(names: Sequence[str]) -> dict[int, tuple[int, int, int, int]]:
     return made | {NODATA: (0, 0, 0, 0)}
 
 
-def write_raster(target: Path, rows: Rows, of: ClassMap, request: str = "") -> Path:
-    """Write classes as a COG with colours and names; with the digest of a request, `finished` finds it again."""
-    values = dict(enumerate((NONE, *of.names)))
+def write_polygons(target: Path, of: ClassMap, least: float, request: str = "") -> Path:
+    """Write polygons of at least so many square metres (pixels); with the digest of a request, `finished` finds it again."""
+    columns = polygons.COLUMNS | ({"outline": str} if of.grid is None else {})
+    return vectors.write_features(target, list(of.polygons(least)), columns, _tags(of, request))
+
+
+def _tags(of: ClassMap, request: str) -> dict[str, str]:
     tags = {"GEOGLOT_MODEL": of.model}
     if request:
         tags |= {_REQUEST: request, _TABLE: json.dumps([asdict(row) for row in of.classes], ensure_ascii=False)}
-    return write_classes(target, rows, of.shape, of.grid, values, palette(of.names), NODATA, tags)
+    return tags
+
+
+def write_raster(target: Path, rows: Rows, of: ClassMap, request: str = "") -> Path:
+    """Write classes as a COG with colours and names; with the digest of a request, `finished` finds it again."""
+    values = dict(enumerate((NONE, *of.names)))
+    return write_classes(target, rows, of.shape, of.grid, values, palette(of.names), NODATA, _tags(of, request))
 
 
 def finished(outputs: Sequence[Path], request: str) -> tuple[ClassRow, ...] | None:
     """What a map covers that the same request has made in full; None where the outputs are anything else."""
-    if not outputs or not all(path.exists() and check_output(path) == "raster" for path in outputs):
+    if not outputs or not all(path.exists() for path in outputs):
         return None
     try:
         found = []
         for path in outputs:
+            if check_output(path) == "polygons":
+                found.append(vectors.read_tags(path))
+                continue
             with rasterio.open(path) as file:
                 found.append(file.tags())
         if any(tags.get(_REQUEST) != request for tags in found):

@@ -120,8 +120,10 @@ class Canvas:
             made.scores = folder / "scores.tif"
             classmap.write_scores(made.scores, lambda a, b: self.work.read("scores", a, b), self.scene.shape)
         for path in self._outputs:
-            if path != raster:
-                made.write(path, self._how.least)
+            if classmap.check_output(path) == "polygons":
+                classmap.write_polygons(path, made, self._how.least, self._request)
+            elif path != raster:
+                made.write(path)
         self.work.remove()
         if self._held is None:
             made.scores = None  # went with the work folder
@@ -145,7 +147,8 @@ def run(
         wanted, request = outputs(by_id[scene.id]), how.digest(scene.fingerprint)
         rows = classmap.finished(wanted, request)
         if rows is not None:  # by an earlier run of the same request
-            done[scene.id] = how.map_of(scene, wanted[0], rows)
+            kept = next((path for path in wanted if classmap.check_output(path) == "raster"), wanted[0])
+            done[scene.id] = how.map_of(scene, kept, rows)
             return lattice.windows(how.lattice(scene), how.frame).only(())
         canvases[scene.id] = Canvas(scene, how, wanted, request)
         return canvases[scene.id].windows
