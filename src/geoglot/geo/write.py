@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -27,6 +28,16 @@ from geoglot.geo.raster import Raster
 
 TIME_TAG = "ACQUISITION_DATETIME"
 _ROWS = 512  # of a large raster that are written at once
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A band of bytes: what it is, what its values are called and how they are coloured, by what to multiply them."""
+
+    name: str
+    values: Mapping[int, str] = field(default_factory=dict)
+    colours: Mapping[int, tuple[int, int, int, int]] = field(default_factory=dict)
+    scale: float = 1.0
 
 
 @contextmanager
@@ -141,6 +152,53 @@ def write_classes(
     band = f'<PAMRasterBand band="1"><CategoryNames>{listed}</CategoryNames></PAMRasterBand>'
     write_text(target.with_name(f"{target.name}.aux.xml"), f"<PAMDataset>{band}</PAMDataset>\n")
     return target
+
+
+def write_layers(
+    path: str | Path,
+    rows: Callable[[int, int], NDArray[np.uint8]],
+    shape: tuple[int, int],
+    grid: Grid | None,
+    layers: Sequence[Layer],
+    nodata: int = 255,
+    tags: Mapping[str, str] | None = None,
+) -> Path:
+    """Write several bands of bytes as a COG, some rows at a time: `rows(top, bottom)` gives values (C, bottom - top, W).
+
+    Names and colours of values are in a file beside it (`.aux.xml`), because GeoTIFF has a colour table for single bands only.
+    """
+    target = Path(path)
+    height, width = shape
+    profile = _profile(len(layers), shape, "uint8", grid, nodata) | {"photometric": "MINISBLACK", "interleave": "band"}
+
+    def fill(file: Any) -> None:
+        for top in range(0, height, _ROWS):
+            bottom = min(top + _ROWS, height)
+            file.write(rows(top, bottom), window=Window(0, top, width, bottom - top))
+        for index, layer in enumerate(layers, 1):
+            file.set_band_description(index, layer.name)
+        file.scales = tuple(layer.scale for layer in layers)
+        file.update_tags(**(tags or {}))
+
+    _write(target, profile, fill, "nearest")
+    write_text(target.with_name(f"{target.name}.aux.xml"), "".join(["<PAMDataset>", *_told(layers), "</PAMDataset>\n"]))
+    return target
+
+
+def _told(layers: Sequence[Layer]) -> Iterator[str]:
+    for index, layer in enumerate(layers, 1):
+        if not layer.values:
+            continue
+        count = max(layer.values) + 1
+        yield f'<PAMRasterBand band="{index}">'
+        if layer.colours:
+            yield "<ColorInterp>Palette</ColorInterp><ColorTable>"
+            for value in range(count):
+                entry = zip(("c1", "c2", "c3", "c4"), layer.colours.get(value, (0, 0, 0, 0)), strict=True)
+                yield "<Entry " + " ".join(f'{key}="{part}"' for key, part in entry) + "/>"
+            yield "</ColorTable>"
+        names = "".join(f"<Category>{escape(layer.values.get(value, ''))}</Category>" for value in range(count))
+        yield f"<CategoryNames>{names}</CategoryNames></PAMRasterBand>"
 
 
 def _profile(count: int, shape: tuple[int, int], kind: str, grid: Grid | None, nodata: float | None) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def outlines(
             for found, value in shapes(wanted, connectivity=4):  # in coordinates of the map: GDAL applies the file's transform
                 if value in (0, NODATA):
                     continue
-                pixels = shapely.transform(shape_of(found), partial(_pixels, back=~file.transform))
+                pixels = shapely.transform(shape_of(found), partial(corners, back=~file.transform))
                 row = _row(pixels, scene, grid, names[int(value) - 1])
                 if (pixels.area if row["area"] is None else row["area"]) < least:
                     continue
@@ -55,7 +55,7 @@ def outlines(
                 held.close()
 
 
-def _pixels(points: NDArray[np.float64], back: rasterio.Affine) -> NDArray[np.float64]:
+def corners(points: NDArray[np.float64], back: rasterio.Affine) -> NDArray[np.float64]:
     """Columns and rows of corners of pixels."""
     x, y = points.T
     cols, rows = back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f

@@ -1,0 +1,6 @@
+"""Methods by file name: each tells how much every pixel changed, and learns what it has to from a sample of the pair.
+
+A method is a module with `Options`, a frozen set of numbers; `halo(how)`, the pixels around a block that it looks at;
+`fit(pair, how)`, which gives arrays by name; and `score(block, known, how)`, which gives one number (h, w) for each pixel of the
+block's window: the greater, the more it changed. An array "threshold" is where the method itself sees change begin.
+"""

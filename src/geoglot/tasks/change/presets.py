@@ -1,0 +1,52 @@
+"""What is done where nothing else is asked: one way for each sensor, chosen by reasoning and on synthetic change (docs/change.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from geoglot.tasks.change.level import Level
+from geoglot.tasks.change.methods import cva, ir_mad, log_ratio, pca_kmeans
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A method with its numbers; how values are levelled before; where change begins ("own" is the method's, or Otsu's)."""
+
+    method: str
+    options: Any = None
+    level: Level = "invariant"
+    threshold: str | float = "own"
+
+
+PLAIN = Preset("difference", level="none", threshold="otsu")
+_RADAR = Preset("pca_kmeans", pca_kmeans.Options(side=5, ratio=log_ratio.Options("lee", 2)))
+_BANDS = Preset("ir_mad", ir_mad.Options(smooth=1))
+_FEW = Preset("pca_kmeans", pca_kmeans.Options(side=5, vectors=cva.Options()))
+PRESETS = {
+    "sentinel-1": _RADAR,
+    "sar": _RADAR,
+    "sentinel-2": _BANDS,
+    "landsat": _BANDS,
+    "landsat-7": _BANDS,
+    "landsat-8": _BANDS,
+    "hls": _BANDS,
+    "hls-s30": _BANDS,
+    "modis": _BANDS,
+    "naip": _BANDS,
+    "worldview": _BANDS,
+    "rgb": _BANDS,
+    "unknown": _BANDS,
+}
+CROSSED = Preset("structure", level="none")
+# what a method that is asked for by name is run with
+LEVELS: dict[str, Level] = {"difference": "none"}
+THRESHOLDS: dict[str, str] = {}
+
+
+def preset(sensor: str, crossed: bool, bands: int) -> Preset:
+    """What is done for a sensor; for radar against optical; and for a single optical band, in which there are no variates."""
+    if crossed:
+        return CROSSED
+    found = PRESETS.get(sensor, _BANDS)
+    return _FEW if found is _BANDS and bands < 2 else found

@@ -1,0 +1,134 @@
+"""Where change begins: Otsu's threshold, or one that so many unchanged pixels pass by chance."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
+BINS = 1 << 15
+
+
+@dataclass
+class Histogram:
+    """Counts of scores between `low` and `high`, in even steps."""
+
+    low: float
+    high: float
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def between(cls, low: float, high: float) -> Histogram:
+        """An empty one."""
+        return cls(low, high if high > low else low + 1.0, np.zeros(BINS, np.int64))
+
+    def add(self, values: NDArray[np.floating]) -> None:
+        """Count values."""
+        place = (values.astype(np.float64) - self.low) * (BINS / (self.high - self.low))
+        self.counts += np.bincount(np.clip(place, 0, BINS - 1).astype(np.int64), minlength=BINS)
+
+    @cached_property
+    def edges(self) -> Doubles:
+        """The upper edge of each bin."""
+        return np.linspace(self.low, self.high, BINS + 1)[1:]
+
+    def quantile(self, share: float) -> float:
+        """The score below which so much lies."""
+        total = np.cumsum(self.counts)
+        at = int(np.searchsorted(total, share * total[-1]))
+        before = total[at - 1] if at else 0
+        part = (share * total[-1] - before) / max(int(self.counts[at]), 1)
+        step = (self.high - self.low) / BINS
+        return float(self.edges[at] - step * (1 - part))
+
+
+def otsu(scores: Histogram) -> float:
+    """The threshold with the greatest variance between what is below and above it (Otsu 1979)."""
+    step = (scores.high - scores.low) / BINS
+    middle = scores.edges - step / 2
+    below = np.cumsum(scores.counts)
+    sums = np.cumsum(scores.counts * middle)
+    above = below[-1] - below
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap = sums / below - (sums[-1] - sums) / above
+        spread = np.where((below > 0) & (above > 0), below * above * gap * gap, -1.0)
+    best = np.flatnonzero(spread == spread.max())
+    return float(scores.edges[best].mean())
+
+
+def false_alarm(scores: Histogram, rate: float) -> float:
+    """The threshold that a share `rate` of the unchanged pixels passes.
+
+    Squares of scores of unchanged pixels are taken to follow a gamma distribution (a sum of squared normal differences, such as
+    the chi-square of IR-MAD, does), fitted to the lower half of all scores, where change is rare: quantiles 0.15 and 0.45.
+    """
+    low, high = scores.quantile(0.15) ** 2, scores.quantile(0.45) ** 2
+    if not high > 0:
+        return scores.quantile(1 - rate)
+    wanted = max(low, 1e-12 * high) / high
+    a, b = 0.05, 200.0
+    for _ in range(60):  # the ratio of the quantiles rises with the shape
+        shape = math.sqrt(a * b)
+        if gamma_quantile(shape, 0.15) / gamma_quantile(shape, 0.45) < wanted:
+            a = shape
+        else:
+            b = shape
+    scale = high / gamma_quantile(shape, 0.45)
+    return math.sqrt(scale * gamma_quantile(shape, 1 - rate))
+
+
+def gamma_quantile(shape: float, share: float) -> float:
+    """The value that a gamma variable of unit scale does not pass with probability `share`."""
+    low, high = 0.0, shape + 1.0
+    while gamma_below(shape, high) < share:
+        high *= 2
+    for _ in range(80):
+        middle = (low + high) / 2
+        if gamma_below(shape, middle) < share:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def gamma_below(shape: float, value: float) -> float:
+    """The regularised lower incomplete gamma function, by its series or continued fraction."""
+    if value <= 0:
+        return 0.0
+    front = math.exp(shape * math.log(value) - value - math.lgamma(shape))
+    if value < shape + 1:
+        term = total = 1 / shape
+        k = shape
+        while term > total * 1e-15:
+            k += 1
+            term *= value / k
+            total += term
+        return min(front * total, 1.0)
+    b = value + 1 - shape
+    c, d = 1e300, 1 / b
+    fraction = d
+    for k in range(1, 500):  # Lentz
+        a = -k * (k - shape)
+        b += 2
+        d = 1 / (a * d + b)
+        c = b + a / c
+        fraction *= d * c
+        if abs(d * c - 1) < 1e-14:
+            break
+    return max(1 - front * fraction, 0.0)
+
+
+def chi_square_above(degrees: int, values: NDArray[np.floating]) -> Doubles:
+    """The probability that a chi-square variable passes values (...), from a table."""
+    made: Doubles = np.interp(values, *_table(degrees), right=0.0)
+    return made
+
+
+@cache
+def _table(degrees: int) -> tuple[Doubles, Doubles]:
+    at = np.linspace(0, math.sqrt(4.0 * (degrees + 40)), 2048) ** 2
+    return at, np.array([1 - gamma_below(degrees / 2, value / 2) for value in at])

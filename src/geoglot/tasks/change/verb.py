@@ -1,0 +1,66 @@
+"""The verb: from two scenes to what changed between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from geoglot.core.errors import InputError
+from geoglot.core.parts import find
+from geoglot.tasks.change import changemap, presets
+from geoglot.tasks.change.asked import Settings, paired
+from geoglot.tasks.change.changemap import ChangeMap
+from geoglot.tasks.change.level import level_of
+from geoglot.tasks.change.pair import Pair
+from geoglot.tasks.change.stream import Run, run
+
+ROOM = "tasks.change.methods"
+
+
+def change(before: Any, after: Any, *, out: str | Path | Sequence[str | Path] = (), **settings: Any) -> ChangeMap:
+    """Find what changed between two scenes, on the grid of the first.
+
+    `out` are files to write: .tif for a COG, .gpkg, .geojson or .parquet for polygons, .png for pictures side by side, .gif or
+    .webp for a moving one; an interrupted run goes on where it was when it is started again with the same `out`. For `settings`
+    see `Settings`: without any, the method is the preset of the sensor.
+
+    Raises `InputError` for settings and outputs that make no sense and for scenes that make no pair, before any long work;
+    `RasterError` where no pixel was observed in both; what `Scene.open` raises.
+    """
+    outputs = (Path(out),) if isinstance(out, str | Path) else tuple(map(Path, out))
+    _check_outputs(outputs)
+    asked = Settings(**settings)
+    if asked.method is not None:
+        find(ROOM, asked.method)
+    pair = paired(before, after, asked)
+    return run(pair, _chosen(pair, asked), outputs)
+
+
+def _chosen(pair: Pair, asked: Settings) -> Run:
+    """What is asked for, filled up from the preset of the sensor. Raises `InputError` for a method that does not fit the pair."""
+    own = presets.preset(pair.before.sensor.id, pair.crossed, len(pair.bands))
+    name = asked.method or ("scm" if asked.query is not None else own.method)
+    module = find(ROOM, name)
+    same = module is find(ROOM, own.method)
+    if pair.crossed and not getattr(module, "CROSSES", False):
+        raise InputError(f"{name} compares values of one kind of sensor; radar and optical scenes need the method structure.")
+    if getattr(module, "RADAR_ONLY", False) and not pair.radar:
+        raise InputError(f"{name} is for radar, and {pair.before.id} is {pair.before.sensor.title}: name the sensor (--sensor sar).")
+    options = asked.options
+    if options is None:
+        options = own.options if same and own.options is not None else module.Options()
+    level = level_of(asked.level) if asked.level else own.level if same else presets.LEVELS.get(name, "invariant")
+    threshold = asked.threshold
+    if threshold is None:
+        threshold = own.threshold if same else "own"
+    return Run(module, options, level, threshold, asked.false_alarm, asked.register, asked.least, asked.progress)
+
+
+def _check_outputs(outputs: Sequence[Path]) -> None:
+    for path in outputs:
+        changemap.check_output(path)
+        if not path.parent.is_dir():
+            raise InputError(f"There is no folder {path.parent} for {path.name}: make it first.")
+    if len(set(outputs)) < len(outputs):
+        raise InputError("An output is named twice.")
