@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from geoglot.api import (
         Archive,
+        ChangeMap,
         ClassMap,
         ClassMaps,
         Detections,
         Labels,
         Plan,
+        change,
         classify,
         detect,
         index,
@@ -29,11 +31,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Archive",
+    "ChangeMap",
     "ClassMap",
     "ClassMaps",
     "Detections",
     "Labels",
     "Plan",
+    "change",
     "classify",
     "detect",
     "index",

@@ -9,6 +9,7 @@ from geoglot.archive import Archive, Plan, plan
 from geoglot.archive import index as _index
 from geoglot.archive.sources import Sources
 from geoglot.core.protocols import Dual
+from geoglot.tasks.change import ChangeMap, change
 from geoglot.tasks.classify import Labels, classify
 from geoglot.tasks.detect import Detections, detect
 from geoglot.tasks.retrieve import retrieve
@@ -16,11 +17,13 @@ from geoglot.tasks.segment import ClassMap, ClassMaps, segment, segment_all
 
 __all__ = [
     "Archive",
+    "ChangeMap",
     "ClassMap",
     "ClassMaps",
     "Detections",
     "Labels",
     "Plan",
+    "change",
     "classify",
     "detect",
     "index",

@@ -18,6 +18,7 @@ Doubles = NDArray[np.float64]
 SHARPNESS = 0.17  # standard deviation in cycles a pixel of the weight of frequencies
 AGREE = 0.75  # pixels within which a window has to agree with the median
 LEAST_PEAK = 0.08  # of a window that counts, 1 where one is the other moved; pictures that share nothing have 0.03
+ALONE = 0.2  # of one or two windows, with which no others can agree
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,9 @@ def agreed(found: Sequence[tuple[float, float, float]]) -> Shift:
     if not near.any():
         return Shift(float(middle[0]), float(middle[1]), 0.0, len(found), False)
     down, across = np.median(table[near, :2], axis=0)
-    share = float(near.sum() / len(found))
-    return Shift(float(down), float(across), share * float(table[near, 2].mean()), len(found), share >= 0.5)
+    share, peak = float(near.sum() / len(found)), float(table[near, 2].mean())
+    reliable = share >= 0.5 and (int(near.sum()) > 2 or peak >= ALONE)
+    return Shift(float(down), float(across), share * peak, len(found), reliable)
 
 
 def moved(values: Floats, down: float, across: float) -> Floats:

@@ -15,7 +15,7 @@ from geoglot.tasks.change.variates import iterated
 Floats = NDArray[np.float32]
 Level = Literal["invariant", "none"]
 LEVELS: tuple[Level, ...] = get_args(Level)
-SIDE, COUNT = 256, 25  # of the windows that are compared
+SIDES, COUNT = (128, 256), 25  # of the windows that are compared: the smaller ones on small scenes
 FAR = 0.25  # of a window: what is farther off cannot be told
 _POINTS = 2**18
 
@@ -47,7 +47,7 @@ def register(pair: Pair) -> Shift:
 
 
 def _measure(pair: Pair) -> Shift:
-    side = min(SIDE, *pair.shape)
+    side = min(SIDES[min(pair.shape) >= 4 * SIDES[0]], *pair.shape)
     found = []
     for window in spread(pair.shape, side, COUNT):
         block = pair.read(window)
@@ -57,10 +57,11 @@ def _measure(pair: Pair) -> Shift:
         cut = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
         if block.valid[cut].mean() < 0.7:
             continue
-        one, other = (edges(_grey(values[:, *cut], block.valid[cut])) for values in (block.before, block.after))
-        if not (one.any() and other.any()):
+        one, other = (_grey(values[:, *cut], block.valid[cut]) for values in (block.before, block.after))
+        if not (np.ptp(one) and np.ptp(other)):
             continue
-        down, across, peak = correlate(one, other)
+        # brightness tells more than edges, but where fields have become darker that were brighter, or between radar and optical
+        down, across, peak = max(correlate(one, other), correlate(edges(one), edges(other)), key=lambda found: found[2])
         if max(abs(down), abs(across)) > FAR * side:
             peak = 0.0
         found.append((down, across, peak))
@@ -72,16 +73,16 @@ def _grey(values: Floats, valid: NDArray[np.bool_]) -> Floats:
     total = np.zeros(valid.shape, np.float32)
     for band in values:
         middle = np.median(band[valid])
-        spread_ = max(float(np.std(band[valid])), 1e-12)
-        total += np.where(valid, np.clip((band - middle) / spread_, -4, 4), 0).astype(np.float32)
+        width = max(float(np.std(band[valid])), 1e-12)
+        total += np.where(valid, np.clip((band - middle) / width, -4, 4), 0).astype(np.float32)
     return total
 
 
 def levels(pair: Pair, how: Level) -> tuple[Floats | None, Floats | None]:
     """Gain and offset (C,) that bring the second scene's values to the first's; None for none.
 
-    Pixels count by the probability that they did not change, by IR-MAD (Canty and Nielsen 2008); the lines are orthogonal
-    regressions, for both dates have noise. Of radar, in decibels, only the offset is taken, from the median.
+    Pixels count by the probability that they did not change, by IR-MAD (Canty and Nielsen 2008); the lines are reduced
+    major axes, for both dates have noise. Of radar, in decibels, only the offset is taken, from the median.
     """
     if how == "none" or pair.crossed:
         return None, None
@@ -99,12 +100,10 @@ def levels(pair: Pair, how: Level) -> tuple[Floats | None, Floats | None]:
 
 
 def line(x: Floats, y: Floats, weight: NDArray[np.floating]) -> tuple[float, float]:
-    """Gain and offset of the orthogonal regression of `y` on `x` (N,), after both are brought to unit spread."""
+    """Gain and offset that bring `x` to `y` (N,) by their means and spreads: the reduced major axis, for both have noise."""
     mx, my = np.average(x, weights=weight), np.average(y, weights=weight)
     sx, sy = (np.sqrt(np.average((v - m) ** 2, weights=weight)) for v, m in ((x, mx), (y, my)))
     if not sx > 1e-12 or not sy > 1e-12:
         return 1.0, float(my - mx)
-    # with both at unit spread the orthogonal line has the slope of the sign of their correlation; one date is no negative
-    # of the other, so that the gain is the ratio of the spreads
     gain = float(np.clip(sy / sx, 0.2, 5.0))
     return gain, float(my - gain * mx)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,6 +33,7 @@ class Block:
     after: Floats
     valid: Bools
     halo: int
+    shown: Callable[[], tuple[Floats, Floats]]  # both as pictures (3, h, w) in [0, 1], with the halo
 
     def inner(self, values: NDArray[np.floating]) -> Floats:
         """What (..., h, w) lies in the window itself."""
@@ -106,7 +107,20 @@ class Pair:
         after, also = self._second(wide)
         if self.gain is not None and self.offset is not None:
             after = after * self.gain[:, None, None] + self.offset[:, None, None]
-        return Block(window, before, after, seen & also, halo)
+        return Block(window, before, after, seen & also, halo, lambda: self._shown(wide))
+
+    def _shown(self, window: Window) -> tuple[Floats, Floats]:
+        """Both scenes as they are shown to models, in a window that may reach beyond them; moved by whole pixels."""
+        row, col, height, width = window
+        first = beyond(self.before, window, 3, lambda part: self.before.display(window=part))[0]
+        down, across = (self.shift.down, self.shift.across) if self.shift.reliable else (0.0, 0.0)
+        corner = self.placed()
+        if corner is None:
+            assert self.before.grid is not None
+            grid = self.before.grid.window(row, col, height, width)
+            return first, self.after.display(grid=Grid(grid.crs, grid.transform * Affine.translation(across, down), grid.shape)).data
+        at = round(corner[0] + down + row), round(corner[1] + across + col), height, width
+        return first, beyond(self.after, at, 3, lambda part: self.after.display(window=part))[0]
 
     def _second(self, window: Window) -> tuple[Floats, Bools]:
         row, col, height, width = window
@@ -174,15 +188,21 @@ def spread(shape: tuple[int, int], side: int, count: int) -> list[Window]:
 
 def inside(scene: Scene, chosen: tuple[int, ...], window: Window) -> tuple[Floats, Bools]:
     """Values and validity of a window that may reach beyond the scene, where nothing is observed."""
+    found, valid = beyond(scene, window, len(chosen), lambda part: scene.read(bands=names(scene, chosen), window=part))
+    return physical(found, [scene.bands[i] for i in chosen]) * valid, valid
+
+
+def beyond(scene: Scene, window: Window, count: int, read: Callable[[Window], Raster]) -> tuple[Floats, Bools]:
+    """What `read` gives of the part of a window that lies in the scene, 0 and invalid around it."""
     row, col, height, width = window
     top, left = max(row, 0), max(col, 0)
     bottom, right = min(row + height, scene.shape[0]), min(col + width, scene.shape[1])
-    data = np.zeros((len(chosen), height, width), np.float32)
+    data = np.zeros((count, height, width), np.float32)
     valid = np.zeros((height, width), np.bool_)
     if bottom > top and right > left:
-        found = scene.read(bands=names(scene, chosen), window=(top, left, bottom - top, right - left))
+        found = read((top, left, bottom - top, right - left))
         at = slice(top - row, bottom - row), slice(left - col, right - col)
-        data[:, *at] = physical(found.data, [scene.bands[i] for i in chosen])
+        data[:, *at] = found.data
         valid[at] = found.valid
     return data, valid
 
@@ -201,7 +221,7 @@ def names(scene: Scene, chosen: tuple[int, ...]) -> list[str] | None:
 
 def physical(data: NDArray[np.number], bands: list[Band]) -> Floats:
     """Values in the units that bands declare."""
-    made = data.astype(np.float32)
+    made = data.astype(np.float32, copy=False)
     for values, band in zip(made, bands, strict=True):
         if (band.scale, band.offset) != (1.0, 0.0):
             values *= np.float32(band.scale)

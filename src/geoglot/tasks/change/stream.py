@@ -20,7 +20,7 @@ from geoglot.tasks.change import changemap, level
 from geoglot.tasks.change.changemap import NODATA, STEPS, ChangeMap, Dates
 from geoglot.tasks.change.kinds import kinds
 from geoglot.tasks.change.pair import Pair
-from geoglot.tasks.change.threshold import Histogram, false_alarm, otsu
+from geoglot.tasks.change.threshold import Histogram, clipped, false_alarm, otsu
 from geoglot.tasks.change.work import Work
 from geoglot.tasks.segment.work import folder_of
 
@@ -194,7 +194,9 @@ def _limit(pair: Pair, how: Run, work: Work) -> float:
     if how.false_alarm is None and how.threshold == "own" and "threshold" in known:
         return float(known["threshold"])
     scores = histogram(lambda a, b: work.read("scores", a, b), pair.shape)
-    return otsu(scores) if how.false_alarm is None else false_alarm(scores, how.false_alarm)
+    if how.false_alarm is not None:
+        return false_alarm(scores, how.false_alarm)
+    return otsu(clipped(scores) if how.threshold == "own" else scores)
 
 
 def histogram(rows: Callable[[int, int], NDArray[np.float32]], shape: tuple[int, int]) -> Histogram:

@@ -60,6 +60,15 @@ def otsu(scores: Histogram) -> float:
     return float(scores.edges[best].mean())
 
 
+def clipped(scores: Histogram, share: float = 0.995) -> Histogram:
+    """The same with what lies above a quantile put at it: a few glints, or clouds, do not draw Otsu's threshold up to them."""
+    top = int(np.searchsorted(np.cumsum(scores.counts), share * scores.counts.sum()))
+    counts = scores.counts.copy()
+    counts[top] += counts[top + 1 :].sum()
+    counts[top + 1 :] = 0
+    return Histogram(scores.low, scores.high, counts)
+
+
 def false_alarm(scores: Histogram, rate: float) -> float:
     """The threshold that a share `rate` of the unchanged pixels passes.
 

@@ -50,6 +50,8 @@ def _chosen(pair: Pair, asked: Settings) -> Run:
     options = asked.options
     if options is None:
         options = own.options if same and own.options is not None else module.Options()
+    if hasattr(module, "ready"):  # a method that looks through a model
+        options = module.ready(options, asked.model, asked.query)
     level = level_of(asked.level) if asked.level else own.level if same else presets.LEVELS.get(name, "invariant")
     threshold = asked.threshold
     if threshold is None:

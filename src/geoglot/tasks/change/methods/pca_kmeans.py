@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,7 @@ def _difference(block: Block, known: dict[str, Floats], how: Options) -> Floats:
     """The difference image (h, w) of the window and half a neighbourhood around it; what was not observed is as around it."""
     inner = {name.removeprefix("of_"): value for name, value in known.items() if name.startswith("of_")}
     cut = block.halo - how.side // 2
-    part = Block(block.window, block.before, block.after, block.valid, cut)
+    part = replace(block, halo=cut)
     made = log_ratio.score(part, inner, how.ratio) if known["radar"] else cva.score(part, inner, how.vectors)
     seen = part.seen
     return np.where(seen, made, box_mean(made, seen, how.side // 2)) if not seen.all() else made

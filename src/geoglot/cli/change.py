@@ -1,0 +1,118 @@
+"""Find what changed between two scenes of a place.
+
+The second is brought to the grid of the first, moved onto it to a fraction of a pixel and levelled to its values. The method is the
+preset of the sensor, or --method; with --query a model looks for change of what the words say ("new buildings"). -o may be given
+several times: .tif for a cloud-optimised GeoTIFF (band 1: 0 unchanged, 1 changed, 255 not observed; band 2: the score, 127 where
+change begins; band 3: the kind of change), .gpkg, .geojson or .parquet for polygons with dates, area, score and kind, .png for
+pictures side by side, .gif or .webp for a moving one. What changed is on standard output. A run that was interrupted goes on when
+it is started again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from geoglot.tasks.change import ChangeMap
+
+
+def run(
+    before: Annotated[str, typer.Argument(help="The scene before.", show_default=False)],
+    after: Annotated[str, typer.Argument(help="The scene after.", show_default=False)],
+    out: Annotated[
+        list[Path] | None,
+        typer.Option("-o", "--out", metavar="FILE", help="Write .tif, .gpkg, .geojson, .parquet, .png, .gif or .webp."),
+    ] = None,
+    query: Annotated[str | None, typer.Option(metavar="TEXT", help="What should have changed, in words.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(metavar="A,B|C,...", help="Say of each polygon what was there before and after, by these words.")
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="difference, cva, pca-kmeans, ir-mad, log-ratio, scm or structure; else the sensor's."),
+    ] = None,
+    threshold: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where change begins: otsu, own, or a score of the method.")
+    ] = None,
+    false_alarm: Annotated[
+        float | None, typer.Option(metavar="0..0.5", help="Share of unchanged pixels that may be called changed.")
+    ] = None,
+    level: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Level values on what did not change (invariant), or not at all (none).")
+    ] = None,
+    no_register: Annotated[bool, typer.Option("--no-register", help="Do not move the second scene onto the first.")] = False,
+    min_area: Annotated[
+        float, typer.Option(metavar="M2", help="Leave out smaller polygons (in pixels without georeference).")
+    ] = 0.0,
+    sensor: Annotated[
+        str | None, typer.Option(metavar="NAME[,NAME]", help="The sensor, or one for each scene, where files do not say it.")
+    ] = None,
+    bands: Annotated[str | None, typer.Option(metavar="B,B,...", help="Names of the bands, in the files' order.")] = None,
+    dates: Annotated[
+        str | None, typer.Option(metavar="DATE,DATE", help="When the scenes were taken, where files do not say it.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="The model for --query and --labels: a name, a hub id or a path.")] = "nano",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole result as JSON.")] = False,
+) -> None:
+    """Compare two scenes."""
+    from geoglot.cli._io import emit, emit_json, note, words
+    from geoglot.tasks import change as task
+
+    named = words(sensor)
+    made = task.change(
+        before,
+        after,
+        out=out or [],
+        method=method,
+        query=query,
+        labels=labels,
+        threshold=_threshold(threshold),
+        false_alarm=false_alarm,
+        level=level,
+        register=not no_register,
+        least=min_area,
+        sensor=named[0] if named and len(named) == 1 else named,
+        bands=words(bands),
+        dates=words(dates),
+        model=model,
+        progress=not quiet,
+    )
+    for text in made.report["assumptions"]:
+        note(f"assumed: {text}")
+    note(told(made.report))
+    for path in out or []:
+        note(f"change in {path}")
+    if as_json:
+        emit_json(_whole(made))
+    else:
+        emit(made.table())
+
+
+def _threshold(given: str | None) -> str | float | None:
+    try:
+        return None if given is None else float(given)
+    except ValueError:
+        return given
+
+
+def told(report: dict[str, Any]) -> str:
+    """What was done, in a line."""
+    shift = report["shift"]
+    far = f"{shift['down']:+.2f} rows and {shift['across']:+.2f} columns"
+    if shift["metres"] is not None:
+        far += f" ({shift['metres']:.1f} m)"
+    if not shift["windows"]:
+        place = "not registered"
+    elif shift["used"]:
+        place = f"the second lay off by {far}, quality {shift['quality']:.2f}"
+    else:
+        place = f"no reliable shift was found (quality {shift['quality']:.2f}): taken as it lies"
+    return f"{report['method']}, threshold {report['threshold']:.4g}; {place}"
+
+
+def _whole(made: ChangeMap) -> dict[str, Any]:
+    return {"before": made.of.before, "after": made.of.after, **made.report, "rows": made.rows()}
