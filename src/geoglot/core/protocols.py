@@ -108,6 +108,18 @@ class Detector(Protocol):
         (N,) of each one's label in ``labels``."""
 
 
+@runtime_checkable
+class ChangeDetector(Protocol):
+    """Finds what changed between two dates."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model is."""
+
+    def change(self, before: Any, after: Any) -> NDArray[np.uint8]:
+        """Change (H, W) between two `Scene`s on the grid of the first: 0 unchanged, 1 changed, 255 not observed."""
+
+
 class Metric(Protocol):
     """A figure that can be computed in parts: `add` what came, `merge` two parts, read the `result`."""
 

@@ -24,7 +24,7 @@ from geoglot.metrics.recall import Gallery
 FOLDER = Path(__file__).with_name("protocols")
 # Counted up when the code that runs protocols changes what a figure means.
 RULES = 1
-LATER = ("whole", "synonyms", "pixels", "boxes")
+LATER = ("whole", "synonyms", "pixels", "boxes", "dates")
 
 Split = Literal["train", "val", "test", "all"]
 
@@ -70,6 +70,16 @@ class Boxes(Config):
     score: float = 0.3
 
 
+class Dates(Config):
+    """How pairs of dates are compared: ``mask`` and ``changed`` say what of which mask of a sample is change, what has another
+    name is none; ``sensor`` is that of both pictures where files do not say it, ``bands`` are the names of theirs."""
+
+    mask: str = "change"
+    changed: tuple[str, ...] = ("change",)
+    sensor: str | None = None
+    bands: tuple[str, ...] | None = None
+
+
 class Protocol(Config):
     """How a figure comes about. The name is the file's.
 
@@ -79,8 +89,8 @@ class Protocol(Config):
     classes that the model was not taught by its training record; ``last_fifth`` takes the last fifth of each class by
     sorted name out of the whole split. ``scale`` turns cosines into probabilities for calibration; a head on frozen features is
     fitted to ``shots`` examples a class (all where there are none), ``draws`` times, with a penalty ``l2``. ``whole`` takes
-    pictures without the windows cut out of them; ``synonyms`` are further words for a class; ``pixels`` and ``boxes`` are for
-    what they are called after.
+    pictures without the windows cut out of them; ``synonyms`` are further words for a class; ``pixels``, ``boxes`` and
+    ``dates`` are for what they are called after.
     """
 
     name: str
@@ -107,6 +117,7 @@ class Protocol(Config):
     synonyms: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     pixels: Pixels | None = None
     boxes: Boxes | None = None
+    dates: Dates | None = None
 
     def card(self) -> Card:
         """The source's card. Raises NotFoundError."""

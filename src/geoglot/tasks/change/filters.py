@@ -37,7 +37,7 @@ def lee(power: Floats, valid: Bools, radius: int, looks: float) -> Floats:
     square = box_mean(power * power, valid, radius)
     spread = np.maximum(square - mean * mean, 0)
     noise = mean * mean / looks
-    share = np.clip((spread - noise) / np.maximum(spread * (1 + 1 / looks), 1e-30), 0, 1)
+    share = np.clip((spread - noise) / np.maximum(spread * (1 + 1 / looks), np.maximum(1e-6 * noise, 1e-30)), 0, 1)
     made: Floats = (mean + share * (power - mean)).astype(np.float32)
     return made
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from geoglot.tasks.change.level import Level
-from geoglot.tasks.change.methods import cva, ir_mad, log_ratio, pca_kmeans
+from geoglot.tasks.change.methods import ir_mad, log_ratio, pca_kmeans
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,10 @@ class Preset:
 
 
 PLAIN = Preset("difference", level="none", threshold="otsu")
-_RADAR = Preset("pca_kmeans", pca_kmeans.Options(side=5, ratio=log_ratio.Options("lee", 2)))
+_RADAR = Preset("pca_kmeans", pca_kmeans.Options(side=7, ratio=log_ratio.Options("mean", 2)))
 _BANDS = Preset("ir_mad", ir_mad.Options(smooth=1))
-_FEW = Preset("pca_kmeans", pca_kmeans.Options(side=5, vectors=cva.Options()))
+_SHARP = Preset("ir_mad", ir_mad.Options(smooth=2))  # at a few metres parallax and shadows lie between the dates
+_FEW = Preset("pca_kmeans", pca_kmeans.Options())
 PRESETS = {
     "sentinel-1": _RADAR,
     "sar": _RADAR,
@@ -33,15 +34,13 @@ PRESETS = {
     "hls": _BANDS,
     "hls-s30": _BANDS,
     "modis": _BANDS,
-    "naip": _BANDS,
-    "worldview": _BANDS,
-    "rgb": _BANDS,
+    "naip": _SHARP,
+    "worldview": _SHARP,
+    "rgb": _SHARP,
     "unknown": _BANDS,
 }
 CROSSED = Preset("structure", level="none")
-# what a method that is asked for by name is run with
-LEVELS: dict[str, Level] = {"difference": "none"}
-THRESHOLDS: dict[str, str] = {}
+LEVELS: dict[str, Level] = {"difference": "none"}  # of methods that are asked for by name; others level on what did not change
 
 
 def preset(sensor: str, crossed: bool, bands: int) -> Preset:
@@ -49,4 +48,4 @@ def preset(sensor: str, crossed: bool, bands: int) -> Preset:
     if crossed:
         return CROSSED
     found = PRESETS.get(sensor, _BANDS)
-    return _FEW if found is _BANDS and bands < 2 else found
+    return _FEW if found.method == "ir_mad" and bands < 2 else found

@@ -17,8 +17,8 @@ RADAR_ONLY = True
 class Options:
     """`filter`: local means of power, Lee's filter, or none, within `radius` pixels; `smooth`: radius of the mean of the scores."""
 
-    filter: Literal["mean", "lee", "none"] = "lee"
-    radius: int = 2
+    filter: Literal["mean", "lee", "none"] = "mean"
+    radius: int = 3
     smooth: int = 0
 
 

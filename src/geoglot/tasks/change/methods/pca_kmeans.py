@@ -24,7 +24,7 @@ class Options:
 
     side: int = 5
     kept: float = 0.9
-    ratio: log_ratio.Options = log_ratio.Options()
+    ratio: log_ratio.Options = log_ratio.Options(radius=2)
     vectors: cva.Options = cva.Options()
 
 
