@@ -121,6 +121,45 @@ def sar_ottawa(root: Path) -> None:
         picture(root / "sar_ottawa" / f"{name}.bmp", value=255)
 
 
+def pairs(root: Path, name: str, parts: tuple[str, str, str], splits: tuple[str, ...] = ("train", "val", "test")) -> None:
+    """A pair in each split; the upper quarter changed."""
+    values = np.zeros((64, 64), np.uint8)
+    values[:16] = 255
+    for k, split in enumerate(splits):
+        for part, value in zip(parts[:2], (60, 90), strict=True):
+            picture(root / name / split / part / f"{k}.png", value=value)
+        mask = root / name / split / parts[2] / f"{k}.png"
+        mask.parent.mkdir(parents=True)
+        Image.fromarray(values).save(mask)
+
+
+def levir_cd(root: Path) -> None:
+    pairs(root, "LEVIR-CD", ("A", "B", "label"))
+
+
+def s2looking(root: Path) -> None:
+    pairs(root, "S2Looking", ("Image1", "Image2", "label"))
+
+
+def sysu_cd(root: Path) -> None:
+    pairs(root, "SYSU-CD", ("time1", "time2", "label"))
+
+
+def clcd(root: Path) -> None:
+    pairs(root, "CLCD", ("time1", "time2", "label"))
+
+
+def whu_cd(root: Path) -> None:
+    pairs(root, "WHU-CD-256", ("A", "B", "label"), ("",))
+    for part in ("A", "B", "label"):
+        file = root / "WHU-CD-256" / part / "0.png"
+        for name in ("1.png", "2.png"):
+            (file.parent / name).write_bytes(file.read_bytes())
+    for k, split in enumerate(("train", "val", "test")):
+        (root / "WHU-CD-256" / "list").mkdir(exist_ok=True)
+        (root / "WHU-CD-256" / "list" / f"{split}.txt").write_text(f"{k}.png\n")
+
+
 def spacenet(root: Path) -> None:
     geotiff(root / "spacenet" / "sample_geotiff.tif", 1, 600)
     left, top = 733601.0, 3725139.0
@@ -265,6 +304,11 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], Callable[[Sample], bool]]] = {
         lambda s: changed(s, 0.125, ("change", "no change")) and [p.time.month for p in s.pictures if p.time] == [3, 2],
     ),
     "sar_ottawa": (sar_ottawa, lambda s: changed(s, 1.0)),
+    "levir_cd": (levir_cd, lambda s: changed(s, 0.25) and s.gsd == 0.5),
+    "s2looking": (s2looking, lambda s: changed(s, 0.25) and s.pictures[1].path.parent.name == "Image2"),
+    "sysu_cd": (sysu_cd, lambda s: changed(s, 0.25) and s.pictures[0].path.parent.name == "time1"),
+    "clcd": (clcd, lambda s: changed(s, 0.25) and s.pictures[1].path.parent.name == "time2"),
+    "whu_cd": (whu_cd, lambda s: changed(s, 0.25) and s.id == "whu_cd/0"),
     "loveda": (loveda, lambda s: striped(s, None, "background", "building", "farmland") and s.id == "loveda/Rural/TrainRural"),
     "open_earth_map": (
         open_earth_map,

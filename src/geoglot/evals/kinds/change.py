@@ -28,7 +28,7 @@ from geoglot.metrics.change import Change
 from geoglot.tasks.change import change
 
 VECTORS = False
-PLAIN = {"method": "difference", "threshold": "otsu", "register": False}
+PLAIN: dict[str, Any] = {"method": "difference", "threshold": "otsu", "register": False}
 SHOWN, SIDE = 60, 128
 
 Classes = NDArray[np.uint8]

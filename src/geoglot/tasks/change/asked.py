@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from geoglot.core.errors import InputError
+from geoglot.core.errors import InputError, RasterError
 from geoglot.geo.identify import parse_time
 from geoglot.geo.scene import Scene
 from geoglot.tasks.change.level import level_of
 from geoglot.tasks.change.pair import Pair, spread
+from geoglot.tasks.segment.asked import check_count
+from geoglot.text import templates
 
 THRESHOLDS = ("own", "otsu")
 DAY = 86400.0
@@ -58,6 +60,8 @@ class Settings:
             raise InputError(f"The threshold is {', '.join(THRESHOLDS)} or a score, got {self.threshold!r}.")
         if self.least < 0:
             raise InputError(f"The smallest polygon has no negative area, got {self.least}.")
+        if self.labels is not None:
+            check_count(tuple(templates.read_labels(self.labels)))
         if self.level is not None:
             level_of(self.level)
         if self.dates is not None and len(self.dates) != 2:
@@ -104,7 +108,9 @@ def _check_dates(one: Scene, other: Scene, asked: Settings) -> None:
             continue
         when = parse_time(said)
         if scene.time is not None and not _agree(scene.time, when, said):
-            raise InputError(f"{scene.id} is of {scene.time:%Y-%m-%d} by what it says itself, not of {said}: correct one of them.")
+            raise InputError(
+                f"{scene.id} is of {scene.time:%Y-%m-%d} by what it says itself, not of {said}: correct one of them."
+            )
         scene.time = when
     if one.time is not None and other.time is not None and one.time > other.time:
         raise InputError(
@@ -182,7 +188,7 @@ def _useful(scene: Scene, assumed: list[str]) -> tuple[int, ...]:
 
 
 def _check_pixels(pair: Pair) -> None:
-    """Raise `InputError` where nothing was observed in both, or both hold the same pixels, by a few windows."""
+    """Raise `InputError` where both hold the same pixels, by a few windows, and `RasterError` where none was observed in both."""
     seen, same = 0, True
     for window in spread(pair.shape, 128, 9):
         block = pair.read(window)
@@ -191,5 +197,9 @@ def _check_pixels(pair: Pair) -> None:
             same = same and bool(np.array_equal(block.before[:, block.valid], block.after[:, block.valid]))
         else:
             same = False
+    if not seen and not any(pair.read(window).valid.any() for window in pair.windows()):
+        raise RasterError(
+            f"No pixel was observed in both {pair.before.id} and {pair.after.id}: where one has data the other has none."
+        )
     if seen and same:
         raise InputError(f"{pair.before.id} and {pair.after.id} hold the same pixels: one of them is a copy of the other.")

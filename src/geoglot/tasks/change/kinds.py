@@ -28,8 +28,10 @@ def kinds(block: Block, bands: Sequence[Band]) -> NDArray[np.uint8]:
         made[gap > PLANTS] = 4
     if nir is not None and "green" in at:
         first, last = index(one, at["green"], nir), index(other, at["green"], nir)
-        made[(last - first > WET) & (last > 0) & (first < 0)] = 5
-        made[(first - last > WET) & (first > 0) & (last < 0)] = 6
+        # bright roofs have a water index above 0 too; water is dark
+        sank, rose = other[nir] < 0.8 * one[nir], one[nir] < 0.8 * other[nir]
+        made[(last - first > WET) & (last > 0) & (first < 0) & sank & (other.sum(axis=0) < one.sum(axis=0))] = 5
+        made[(first - last > WET) & (first > 0) & (last < 0) & rose & (one.sum(axis=0) < other.sum(axis=0))] = 6
     return made
 
 

@@ -118,7 +118,9 @@ class Pair:
         if corner is None:
             assert self.before.grid is not None
             grid = self.before.grid.window(row, col, height, width)
-            return first, self.after.display(grid=Grid(grid.crs, grid.transform * Affine.translation(across, down), grid.shape)).data
+            return first, self.after.display(
+                grid=Grid(grid.crs, grid.transform * Affine.translation(across, down), grid.shape)
+            ).data
         at = round(corner[0] + down + row), round(corner[1] + across + col), height, width
         return first, beyond(self.after, at, 3, lambda part: self.after.display(window=part))[0]
 

@@ -20,25 +20,28 @@ class Preset:
 
 
 PLAIN = Preset("difference", level="none", threshold="otsu")
-_RADAR = Preset("pca_kmeans", pca_kmeans.Options(side=7, ratio=log_ratio.Options("mean", 2)))
-_BANDS = Preset("ir_mad", ir_mad.Options(smooth=1))
-_SHARP = Preset("ir_mad", ir_mad.Options(smooth=2))  # at a few metres parallax and shadows lie between the dates
-_FEW = Preset("pca_kmeans", pca_kmeans.Options())
+_RADAR = Preset("pca_kmeans", pca_kmeans.Options(side=7, top=1.0, ratio=log_ratio.Options("mean", 2)))
+# at 30 m and more a neighbourhood is wider than what changes
+_COARSE = Preset("ir_mad", ir_mad.Options(smooth=1))
+_FINE = Preset("pca_kmeans", pca_kmeans.Options(side=5, of="ir-mad"))
+# at a few metres parallax and shadows lie between the dates
+_SHARP = Preset("pca_kmeans", pca_kmeans.Options(side=7, of="ir-mad", variates=ir_mad.Options(smooth=1)))
 PRESETS = {
     "sentinel-1": _RADAR,
     "sar": _RADAR,
-    "sentinel-2": _BANDS,
-    "landsat": _BANDS,
-    "landsat-7": _BANDS,
-    "landsat-8": _BANDS,
-    "hls": _BANDS,
-    "hls-s30": _BANDS,
-    "modis": _BANDS,
+    "sentinel-2": _FINE,
+    "hls-s30": _COARSE,
+    "hls": _COARSE,
+    "landsat": _COARSE,
+    "landsat-7": _COARSE,
+    "landsat-8": _COARSE,
+    "modis": _COARSE,
     "naip": _SHARP,
     "worldview": _SHARP,
     "rgb": _SHARP,
-    "unknown": _BANDS,
+    "unknown": _FINE,
 }
+SINGLE = Preset("pca_kmeans", pca_kmeans.Options())  # a single band has no variates
 CROSSED = Preset("structure", level="none")
 LEVELS: dict[str, Level] = {"difference": "none"}  # of methods that are asked for by name; others level on what did not change
 
@@ -47,5 +50,5 @@ def preset(sensor: str, crossed: bool, bands: int) -> Preset:
     """What is done for a sensor; for radar against optical; and for a single optical band, in which there are no variates."""
     if crossed:
         return CROSSED
-    found = PRESETS.get(sensor, _BANDS)
-    return _FEW if found.method == "ir_mad" and bands < 2 else found
+    found = PRESETS.get(sensor, _FINE)
+    return SINGLE if bands < 2 and found is not _RADAR else found

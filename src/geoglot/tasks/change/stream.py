@@ -41,6 +41,7 @@ class Run:
     register: bool = True
     least: float = 0.0
     progress: bool = True
+    said: Any = None  # what was there before and after a polygon, in words
 
     @property
     def name(self) -> str:
@@ -69,7 +70,7 @@ def run(pair: Pair, how: Run, outputs: tuple[Path, ...]) -> ChangeMap:
     request = how.digest(pair)
     dates = Dates.of(pair.before, pair.after)
     if (known := changemap.finished(outputs, request)) is not None:
-        return ChangeMap(dates, known[1], known[0], known[2], scenes=(pair.before, pair.after))
+        return ChangeMap(dates, known[1], known[0], known[2], how.said, scenes=(pair.before, pair.after))
     held = None if outputs else tempfile.TemporaryDirectory(prefix="geoglot-change-")
     work = Work(Path(held.name) / "part" if held is not None else folder_of(outputs[0]), pair.shape, request)
     try:
@@ -156,7 +157,7 @@ def _finish(pair: Pair, how: Run, work: Work, outputs: tuple[Path, ...], request
     path = _raster(outputs) or Path(holder.name) / "change.tif"  # type: ignore[union-attr]
     table = changemap.counted(rows, pair.shape, pair.grid)
     made = ChangeMap(
-        Dates.of(pair.before, pair.after), table, path, report, scenes=(pair.before, pair.after), held=holder
+        Dates.of(pair.before, pair.after), table, path, report, how.said, scenes=(pair.before, pair.after), held=holder
     )
     changemap.write_raster(path, rows, made, request)
     for target in outputs:
@@ -196,7 +197,9 @@ def _limit(pair: Pair, how: Run, work: Work) -> float:
     scores = histogram(lambda a, b: work.read("scores", a, b), pair.shape)
     if how.false_alarm is not None:
         return false_alarm(scores, how.false_alarm)
-    return otsu(clipped(scores) if how.threshold == "own" else scores)
+    if how.threshold == "own":
+        return otsu(clipped(scores), getattr(how.method, "POWER", 1))
+    return otsu(scores)
 
 
 def histogram(rows: Callable[[int, int], NDArray[np.float32]], shape: tuple[int, int]) -> Histogram:

@@ -46,10 +46,10 @@ class Histogram:
         return float(self.edges[at] - step * (1 - part))
 
 
-def otsu(scores: Histogram) -> float:
-    """The threshold with the greatest variance between what is below and above it (Otsu 1979)."""
+def otsu(scores: Histogram, power: int = 1) -> float:
+    """The threshold with the greatest variance between what is below and above it (Otsu 1979), of scores to a power."""
     step = (scores.high - scores.low) / BINS
-    middle = scores.edges - step / 2
+    middle = (scores.edges - step / 2) ** power
     below = np.cumsum(scores.counts)
     sums = np.cumsum(scores.counts * middle)
     above = below[-1] - below

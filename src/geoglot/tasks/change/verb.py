@@ -46,7 +46,9 @@ def _chosen(pair: Pair, asked: Settings) -> Run:
     if pair.crossed and not getattr(module, "CROSSES", False):
         raise InputError(f"{name} compares values of one kind of sensor; radar and optical scenes need the method structure.")
     if getattr(module, "RADAR_ONLY", False) and not pair.radar:
-        raise InputError(f"{name} is for radar, and {pair.before.id} is {pair.before.sensor.title}: name the sensor (--sensor sar).")
+        raise InputError(
+            f"{name} is for radar, and {pair.before.id} is {pair.before.sensor.title}: name the sensor (--sensor sar)."
+        )
     options = asked.options
     if options is None:
         options = own.options if same and own.options is not None else module.Options()
@@ -56,7 +58,12 @@ def _chosen(pair: Pair, asked: Settings) -> Run:
     threshold = asked.threshold
     if threshold is None:
         threshold = own.threshold if same else "own"
-    return Run(module, options, level, threshold, asked.false_alarm, asked.register, asked.least, asked.progress)
+    said = None
+    if asked.labels is not None:
+        from geoglot.tasks.change.said import Said
+
+        said = Said(pair, asked.labels, asked.model, asked.progress)
+    return Run(module, options, level, threshold, asked.false_alarm, asked.register, asked.least, asked.progress, said)
 
 
 def _check_outputs(outputs: Sequence[Path]) -> None:

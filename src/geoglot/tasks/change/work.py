@@ -89,9 +89,7 @@ class Work:
         """Record that so many blocks are written."""
         self.done = done
         with full_disk(self.folder):
-            write_text(
-                self.folder / "state.json", json.dumps({"request": self._request, "done": done, "report": self.report})
-            )
+            write_text(self.folder / "state.json", json.dumps({"request": self._request, "done": done, "report": self.report}))
 
     def read(self, plane: str, top: int, bottom: int) -> NDArray[Any]:
         """Rows of a plane."""

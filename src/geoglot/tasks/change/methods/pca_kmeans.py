@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoglot.tasks.change.filters import Floats, box_mean
-from geoglot.tasks.change.methods import cva, log_ratio
+from geoglot.tasks.change.methods import cva, ir_mad, log_ratio
 from geoglot.tasks.change.pair import Block, Pair
 
 Doubles = NDArray[np.float64]
@@ -17,26 +18,32 @@ VECTORS = 2**17  # that the components and clusters are taken from
 
 @dataclass(frozen=True)
 class Options:
-    """`side`: pixels of a neighbourhood, odd; `kept`: share of the variance that the components hold.
+    """`side`: pixels of a neighbourhood, odd; `kept`: share of the variance that the components hold; `top`: share of the
+    differences beyond which they are clipped, so that a few glints are no cluster of their own.
 
-    The difference is the length of change vectors, and for radar the log-ratio of power with the filter of `log_ratio`.
+    The difference is the length of change vectors (`of` "cva") or of the variates of IR-MAD ("ir-mad"), and for radar the
+    log-ratio of power with the filter of `log_ratio`.
     """
 
     side: int = 5
     kept: float = 0.9
+    top: float = 0.995
+    of: Literal["cva", "ir-mad"] = "cva"
     ratio: log_ratio.Options = log_ratio.Options(radius=2)
     vectors: cva.Options = cva.Options()
+    variates: ir_mad.Options = ir_mad.Options()
 
 
 def halo(how: Options) -> int:
     """Pixels around a block."""
-    return how.side // 2 + max(log_ratio.halo(how.ratio), cva.halo(how.vectors))
+    return how.side // 2 + max(log_ratio.halo(how.ratio), cva.halo(how.vectors), ir_mad.halo(how.variates))
 
 
 def fit(pair: Pair, how: Options) -> dict[str, Floats]:
     """Components, and the two centres along the line on which pixels are scored."""
-    inner = log_ratio.fit(pair, how.ratio) if pair.radar else cva.fit(pair, how.vectors)
-    known = {f"of_{name}": value for name, value in inner.items()} | {"radar": np.array(pair.radar, np.float32)}
+    module, options = _inner(how, pair.radar)
+    known = {f"of_{name}": value for name, value in module.fit(pair, options).items()}
+    known |= {"radar": np.array(pair.radar, np.float32), "top": np.array(np.inf, np.float32)}
     rows: list[Floats] = []
     blocks = list(pair.sample(halo(how), 2**18))
     rng = np.random.default_rng(0)
@@ -47,6 +54,9 @@ def fit(pair: Pair, how: Options) -> dict[str, Floats]:
         r, c = np.divmod(at, block.seen.shape[1])
         rows.append(np.stack([difference[r + i, c + j] for i in range(how.side) for j in range(how.side)], axis=1))
     x = np.concatenate(rows).astype(np.float64)
+    if how.top < 1:
+        known["top"] = np.array(np.quantile(x[:, x.shape[1] // 2], how.top), np.float32)
+        x = np.minimum(x, float(known["top"]))
     mean = x.mean(axis=0)
     values, vectors = np.linalg.eigh(np.cov((x - mean).T))
     order = np.argsort(-values)
@@ -75,12 +85,20 @@ def score(block: Block, known: dict[str, Floats], how: Options) -> Floats:
     return np.maximum(total, 0)
 
 
+def _inner(how: Options, radar: bool) -> tuple[Any, Any]:
+    """The method of the difference image, and its options."""
+    if radar:
+        return log_ratio, how.ratio
+    return (ir_mad, how.variates) if how.of == "ir-mad" else (cva, how.vectors)
+
+
 def _difference(block: Block, known: dict[str, Floats], how: Options) -> Floats:
     """The difference image (h, w) of the window and half a neighbourhood around it; what was not observed is as around it."""
     inner = {name.removeprefix("of_"): value for name, value in known.items() if name.startswith("of_")}
     cut = block.halo - how.side // 2
     part = replace(block, halo=cut)
-    made = log_ratio.score(part, inner, how.ratio) if known["radar"] else cva.score(part, inner, how.vectors)
+    module, options = _inner(how, bool(known["radar"]))
+    made = np.minimum(module.score(part, inner, options), np.float32(known["top"]))
     seen = part.seen
     return np.where(seen, made, box_mean(made, seen, how.side // 2)) if not seen.all() else made
 

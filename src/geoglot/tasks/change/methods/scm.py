@@ -18,7 +18,18 @@ from geoglot.tasks.change.filters import Floats, box_mean
 from geoglot.tasks.change.pair import Block, Pair
 
 SIDE, MARGIN = 384, 32  # pixels of a part that the model looks at, and of its edge that is not used
-OTHERS = ("bare land", "grassland", "forest", "farmland", "water", "buildings", "a road", "a parking lot", "an industrial area", "sand")
+OTHERS = (
+    "bare land",
+    "grassland",
+    "forest",
+    "farmland",
+    "water",
+    "buildings",
+    "a road",
+    "a parking lot",
+    "an industrial area",
+    "sand",
+)
 _NEW = r"^(new|newly built|recent|recently built)\s+"
 _GONE = r"^(lost|removed|demolished|destroyed|vanished|former)\s+"
 
@@ -55,7 +66,9 @@ def ready(how: Options, model: Any, query: str | None) -> Options:
     elif callable(model) and not hasattr(model, "spec"):
         model = model()
     if not hasattr(model, "dense") or not hasattr(model, "cells"):
-        raise ModelError(f"{type(model).__name__} has no dense features, which the method scm needs: use nano, or a published CLIP.")
+        raise ModelError(
+            f"{type(model).__name__} has no dense features, which the method scm needs: use nano, or a published CLIP."
+        )
     how = replace(how, model=model, weights=model.spec.hash, query=query)
     if query is None:
         return how
@@ -136,7 +149,7 @@ def _looked(one: Floats, other: Floats, valid: NDArray[np.bool_], how: Options) 
                 text = torch.from_numpy(how.vectors).to(cells.device)
                 share = (cells @ text.T / how.temperature).softmax(-1)[..., 0]
                 date = asked(how.query or "")[1]
-                found = share.amax(0) if date == "both" else share[date == "after"]
+                found = share.amax(0) if date == "both" else share[int(date == "after")]
                 mask = np.minimum(1, 2 * _spread(found, valid.shape))
     return made, mask
 

@@ -16,6 +16,7 @@ from geoglot.tasks.change.filters import Floats, box_mean
 from geoglot.tasks.change.pair import Block, Pair
 
 CROSSES = True
+POWER = 2  # of scores, for Otsu's threshold: on rendered pairs of radar and optical far nearer to the best one
 _POINTS = 2**16
 _CHUNK = 2**16
 
@@ -53,9 +54,13 @@ def fit(pair: Pair, how: Options) -> dict[str, NDArray[np.float32]]:
     for name, x, y in (("before", unit[0], unit[1]), ("after", unit[1], unit[0])):
         centres = clusters(x, how.groups)
         group = nearest(x, centres)
-        usual = np.stack([np.median(y[group == k], axis=0) if (group == k).any() else np.zeros(y.shape[1]) for k in range(len(centres))])
+        usual = np.stack(
+            [np.median(y[group == k], axis=0) if (group == k).any() else np.zeros(y.shape[1]) for k in range(len(centres))]
+        )
         gap = np.abs(y - usual[group])
-        varied = np.stack([np.median(gap[group == k], axis=0) if (group == k).any() else np.ones(y.shape[1]) for k in range(len(centres))])
+        varied = np.stack(
+            [np.median(gap[group == k], axis=0) if (group == k).any() else np.ones(y.shape[1]) for k in range(len(centres))]
+        )
         known[f"{name}_centres"] = centres.astype(np.float32)
         known[f"{name}_usual"] = usual.astype(np.float32)
         known[f"{name}_varied"] = np.maximum(1.4826 * varied, 0.15).astype(np.float32)
