@@ -158,6 +158,7 @@ def synthetic(work: Path, folder: Path, seeds: int, methods: list[dict[str, Any]
 
 def told(group: str, how: dict[str, Any], found: dict[str, float]) -> None:
     name = "plain differencing, Otsu" if how is PLAIN else str(how.get("method", "preset of the sensor")).replace("_", "-")
+    name += f' "{how["query"]}"' if "query" in how else ""
     print(f"| {group} | {name} | " + " | ".join(f"{found[key]:.1f}" for key in ("f1", "kappa", "precision", "recall")) + " |")
 
 
@@ -195,9 +196,8 @@ def sizes(work: Path, sides: list[int]) -> None:
         if status:
             raise SystemExit(f"{' '.join(command)} ended with {status}")
         memory = used.ru_maxrss / 2**20
-        print(
-            f"- {side} x {side}, 4 bands: {seconds:.0f} s, {side * side / seconds / 1e6:.2f} megapixels a second, {memory:.2f} GiB"
-        )
+        rate = side * side / seconds / 1e6
+        print(f"- {side} x {side}, 4 bands: {seconds:.0f} s, {rate:.2f} megapixels a second, {memory:.2f} GiB", flush=True)
         if memory > LIMIT:
             print(f"  more than {LIMIT} GiB")
 
@@ -215,7 +215,7 @@ def main() -> None:
         if "synthetic" in asked.what:
             synthetic(work, asked.data, asked.seeds, ways())
         if "table" in asked.what:
-            table(asked.data, [*ways(), {"method": "scm"}])
+            table(asked.data, [*ways(), {"method": "scm"}, {"method": "scm", "query": "buildings"}])
         if "size" in asked.what:
             sizes(work, asked.sides)
 

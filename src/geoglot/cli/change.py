@@ -1,11 +1,11 @@
 """Find what changed between two scenes of a place.
 
-The second is brought to the grid of the first, moved onto it to a fraction of a pixel and levelled to its values. The method is the
-preset of the sensor, or --method; with --query a model looks for change of what the words say ("new buildings"). -o may be given
-several times: .tif for a cloud-optimised GeoTIFF (band 1: 0 unchanged, 1 changed, 255 not observed; band 2: the score, 127 where
-change begins; band 3: the kind of change), .gpkg, .geojson or .parquet for polygons with dates, area, score and kind, .png for
-pictures side by side, .gif or .webp for a moving one. What changed is on standard output. A run that was interrupted goes on when
-it is started again.
+The second is brought to the grid of the first, moved onto it to a fraction of a pixel and levelled to its values. The method is
+the preset of the sensor, or --method; with --query a model looks for change of what the words say ("new buildings"). -o may be
+given several times: .tif for a cloud-optimised GeoTIFF (band 1: 0 unchanged, 1 changed, 255 not observed; band 2: the score, 127
+where change begins; band 3: the kind of change), .gpkg, .geojson or .parquet for polygons with dates, area, score and kind, .png
+for pictures side by side, .gif or .webp for a moving one. What changed is on standard output. A run that was interrupted goes on
+when it is started again.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ CARD = Card(
     classes={"change": ("new or removed buildings",)},
     task="change masks",
     gsd=(0.2, 0.3),
-    quirks="Published as one pair of 32,507 x 15,354 px; figures are usually given for tiles of 256 px, whose split differs between "
-    "papers: the lists that lie beside the tiles count.",
+    quirks="Published as one pair of 32,507 x 15,354 px; figures are usually given for tiles of 256 px, whose split differs "
+    "between papers: the lists that lie beside the tiles count.",
     layout="A, B, label and list/train.txt, val.txt, test.txt, as in Open-CD's configuration for this set; or train, val and "
     "test with A, B and label, unverified.",
 )

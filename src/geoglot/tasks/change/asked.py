@@ -27,9 +27,10 @@ class Settings:
     """How two scenes are compared; what is None is as the preset of the sensor says (see `presets`).
 
     - `method`: difference, cva, pca-kmeans, ir-mad, log-ratio, scm or structure; `level`: invariant or none.
-    - `threshold`: "otsu", "own" (the method's own, or Otsu's of scores whose highest 0.5 % are clipped) or a score; `false_alarm`: a share of unchanged pixels that
-      may pass instead.
-    - `query`: words for what should have changed ("new buildings"), with scm; `labels`: words for what was there before and after.
+    - `threshold`: "otsu", "own" (the method's own, or Otsu's of scores whose highest 0.5 % are clipped) or a score;
+      `false_alarm`: a share of unchanged pixels that may pass instead.
+    - `query`: words for what should have changed ("new buildings"), with scm; `labels`: words for what was there before and
+      after.
     - `register`: measure how far the second lies off, and move it.
     - `sensor`, `bands`, `dates`: what files do not say, for both scenes (`sensor` may name two).
     - `least`: polygons of less than so many square metres are left out.
@@ -140,7 +141,8 @@ def _check_place(one: Scene, other: Scene, assumed: list[str]) -> None:
         assumed.append("without georeference: both are taken to show the same ground, pixel by pixel")
         return
     a, b = one.footprint, other.footprint
-    assert a is not None and b is not None
+    assert a is not None
+    assert b is not None
     if not a.intersects(b) or a.intersection(b).area <= 0:
         raise InputError(f"{one.id} and {other.id} do not overlap: they show different places. Look at `geoglot info` of both.")
     share = a.intersection(b).area / a.area

@@ -9,7 +9,7 @@ Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
 
-def box_sum(values: NDArray[np.floating], radius: int) -> Floats:
+def box_sum(values: NDArray[np.floating] | Bools, radius: int) -> Floats:
     """Sums over squares of 2 * radius + 1 pixels a side, of (..., H, W); what lies beyond the edge counts nothing."""
     for axis in (-1, -2):
         total = values.astype(np.float32, copy=True)
@@ -28,7 +28,9 @@ def box_mean(values: Floats, valid: Bools, radius: int) -> Floats:
     if not radius:
         return np.where(valid, values, np.float32(0))
     weight = box_sum(valid, radius)
-    return box_sum(np.where(valid, values, np.float32(0)), radius) / np.maximum(weight, 1)
+    made = box_sum(np.where(valid, values, np.float32(0)), radius)
+    made /= np.maximum(weight, 1)
+    return made
 
 
 def lee(power: Floats, valid: Bools, radius: int, looks: float) -> Floats:

@@ -1,4 +1,4 @@
-"""What is done where nothing else is asked: one way for each sensor, chosen by reasoning and on synthetic change (docs/change.md)."""
+"""What is done where nothing else is asked: one way a sensor, chosen by reasoning and on synthetic change (docs/change.md)."""
 
 from __future__ import annotations
 

@@ -32,7 +32,11 @@ class Said:
         """Classes of both scenes, each on its own grid."""
         made = []
         for scene in (self._pair.before, self._pair.after):
-            how = {"sensor": scene.sensor.id, "bands": [band.name for band in scene.bands], "progress": self._progress}
+            how: dict[str, Any] = {
+                "sensor": scene.sensor.id,
+                "bands": [band.name for band in scene.bands],
+                "progress": self._progress,
+            }
             made.append(segment(self._model, scene.href, self._labels, **how))
         return made[0], made[1]
 

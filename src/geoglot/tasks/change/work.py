@@ -16,7 +16,7 @@ from geoglot.geo.grid import Window
 from geoglot.geo.write import atomic, write_text
 from geoglot.tasks.segment.work import full_disk
 
-PLANES = {"scores": np.dtype(np.float32), "kinds": np.dtype(np.uint8)}
+PLANES: dict[str, np.dtype[Any]] = {"scores": np.dtype(np.float32), "kinds": np.dtype(np.uint8)}
 
 
 class Work:
@@ -73,7 +73,7 @@ class Work:
 
     def write(self, plane: str, window: Window, values: NDArray[Any]) -> None:
         """Put a block in its place."""
-        row, col, height, width = window
+        row, col, _, width = window
         kind = PLANES[plane]
         file = self._planes[plane]
         made = np.ascontiguousarray(values, dtype=kind)

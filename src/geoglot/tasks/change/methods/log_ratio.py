@@ -15,7 +15,7 @@ RADAR_ONLY = True
 
 @dataclass(frozen=True)
 class Options:
-    """`filter`: local means of power, Lee's filter, or none, within `radius` pixels; `smooth`: radius of the mean of the scores."""
+    """`filter`: local means of power, Lee's filter, or none, within `radius` pixels; `smooth`: radius of the scores' mean."""
 
     filter: Literal["mean", "lee", "none"] = "mean"
     radius: int = 3

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -29,9 +30,9 @@ class Options:
     kept: float = 0.9
     top: float = 0.995
     of: Literal["cva", "ir-mad"] = "cva"
-    ratio: log_ratio.Options = log_ratio.Options(radius=2)
-    vectors: cva.Options = cva.Options()
-    variates: ir_mad.Options = ir_mad.Options()
+    ratio: log_ratio.Options = field(default_factory=partial(log_ratio.Options, radius=2))
+    vectors: cva.Options = field(default_factory=cva.Options)
+    variates: ir_mad.Options = field(default_factory=ir_mad.Options)
 
 
 def halo(how: Options) -> int:

@@ -94,7 +94,8 @@ def features(values: Floats, valid: NDArray[np.bool_], how: Options) -> Floats:
 
 def nearest(x: Floats, centres: Floats) -> NDArray[np.intp]:
     """The nearest centre (N,) of each row of x (N, F)."""
-    return ((centres * centres).sum(axis=1) - 2 * x @ centres.T).argmin(axis=1)
+    found: NDArray[np.intp] = ((centres * centres).sum(axis=1) - 2 * x @ centres.T).argmin(axis=1)
+    return found
 
 
 def clusters(x: Floats, count: int, rounds: int = 25) -> Floats:
