@@ -258,6 +258,12 @@ class Scene:
         with self._lock:
             return showing.view(self)
 
+    @property
+    def view(self) -> showing.View:
+        """Which bands `display` shows, and which values as black and white."""
+        with guard(self.href):
+            return self._view
+
     @cached_property
     def radar_units(self) -> radar.Units:
         """What the values of a radar scene are, decided once for the whole scene."""

@@ -9,6 +9,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from geoglot.geo.display import render
 from geoglot.geo.grid import Grid, Window
 from geoglot.geo.phase import Shift, moved
 from geoglot.geo.raster import Raster
@@ -107,10 +108,25 @@ class Pair:
         after, also = self._second(wide)
         if self.gain is not None and self.offset is not None:
             after = after * self.gain[:, None, None] + self.offset[:, None, None]
-        return Block(window, before, after, seen & also, halo, lambda: self._shown(wide))
+        valid = seen & also
+        return Block(window, before, after, valid, halo, lambda: self._pictures(wide, before, after, valid))
+
+    def _pictures(self, window: Window, before: Floats, after: Floats, valid: Bools) -> tuple[Floats, Floats]:
+        """Both as they are shown to models. Levelled values are shown as those of the first scene are, so that the light and
+        the haze of a day are no difference; others as each scene is."""
+        chosen, look = self.before.view.chosen, self.before.view
+        if self.gain is None or look.palette is not None or not set(chosen) <= set(self.first):
+            return self._shown(window)
+        places = [self.first.index(k) for k in chosen]
+        bands = [self.before.bands[k] for k in chosen]
+        made = []
+        for values in (before, after):
+            raw = np.stack([(values[p] - band.offset) / band.scale for p, band in zip(places, bands, strict=True)])
+            made.append(render(raw, valid, look))
+        return made[0], made[1]
 
     def _shown(self, window: Window) -> tuple[Floats, Floats]:
-        """Both scenes as they are shown to models, in a window that may reach beyond them; moved by whole pixels."""
+        """Both scenes as they are shown, in a window that may reach beyond them; the second moved by whole pixels."""
         row, col, height, width = window
         first = beyond(self.before, window, 3, lambda part: self.before.display(window=part))[0]
         down, across = (self.shift.down, self.shift.across) if self.shift.reliable else (0.0, 0.0)

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoglot.tasks.change.filters import Floats, box_mean
-from geoglot.tasks.change.pair import Block, Pair
+from geoglot.tasks.change.pair import SAMPLE, Block, Pair
+from geoglot.tasks.change.threshold import Histogram, clipped, otsu
 
 SIDE, MARGIN = 384, 32  # pixels of a part that the model looks at, and of its edge that is not used
 OTHERS = (
@@ -88,22 +89,34 @@ def asked(query: str) -> tuple[str, str]:
 
 
 def fit(pair: Pair, how: Options) -> dict[str, Floats]:
-    """The mean distance of each scale and of the gradients, by which they are divided."""
-    sums, count = np.zeros(len(how.scales) + 1), 0.0
-    for block in pair.sample(MARGIN, 2**17):
-        parts = [block.inner(part)[block.seen] for part in _parts(block, how)[0]]
-        sums += [float(part.sum()) for part in parts]
-        count += float(block.seen.sum())
-    return {"mean": np.maximum(sums / max(count, 1), 1e-6).astype(np.float32)}
+    """The mean distance of each scale and of the gradients, by which they are divided, and Otsu's threshold of what they make.
+
+    The threshold is of distances before the words damp them: what changed is above it whether or not the words mean it.
+    """
+    plain = replace(how, vectors=None)
+    found = []
+    for block in pair.sample(MARGIN, SAMPLE // 4):
+        found.append(np.stack([block.inner(part)[block.seen] for part in _parts(block, plain)[0]]))
+    parts = np.concatenate(found, axis=1)
+    mean = np.maximum(parts.mean(axis=1), 1e-6).astype(np.float32)
+    scores = np.tensordot(_weights(how), parts / mean[:, None], 1)
+    counts = Histogram.between(float(scores.min()), float(scores.max()))
+    counts.add(scores)
+    return {"mean": mean, "threshold": np.array(otsu(clipped(counts)), np.float32)}
 
 
 def score(block: Block, known: dict[str, Floats], how: Options) -> Floats:
     """The weighted mean of distances over their means, times the probability of the words."""
     parts, mask = _parts(block, how)
-    weights = [1.0] * len(how.scales) + [how.gradients]
-    total = sum(w * part / mean for w, part, mean in zip(weights, parts, known["mean"], strict=True))
-    made: Floats = block.inner(np.asarray(total / sum(weights) * mask, dtype=np.float32))
+    total = sum(w * part / mean for w, part, mean in zip(_weights(how), parts, known["mean"], strict=True))
+    made: Floats = block.inner(np.asarray(total * mask, dtype=np.float32))
     return made
+
+
+def _weights(how: Options) -> NDArray[np.float32]:
+    """What each part counts; together 1."""
+    made = np.array([1.0] * len(how.scales) + [how.gradients], np.float32)
+    return made / made.sum()
 
 
 def _parts(block: Block, how: Options) -> tuple[list[Floats], Floats]:
