@@ -50,6 +50,7 @@ def rendered(work: Path, seeds: int) -> Iterator[Case]:
         "sentinel-1": {"gsd": 10.0, "bands": ("VV",), "looks": 2.0, "units": "amplitude"},
         "naip": {"gsd": 2.0},
     }
+    known: dict[tuple[str, int], list[Path]] = {}
     for sensor, how in sensors.items():
         for seed in range(seeds):
             other = datetime(2020, 7, 20, tzinfo=UTC) if seed % 2 else datetime(2020, 10, 10, tzinfo=UTC)
@@ -61,7 +62,12 @@ def rendered(work: Path, seeds: int) -> Iterator[Case]:
             for name, view in (("before", made.before), ("after", made.after)):
                 paths.append(write(work / f"{sensor}-{seed}-{name}.tif", view.raster))
             settings = {"sensor": sensor}
+            known[sensor, seed] = paths
             yield f"rendered {sensor}", *paths, made.lasting.astype(np.uint8), settings
+            if sensor == "sentinel-1" and ("sentinel-2", seed) in known:  # the same place on the same dates
+                optical = known["sentinel-2", seed]
+                named = {"sensor": ("sentinel-2", "sentinel-1")}
+                yield "rendered radar against optical", optical[0], paths[1], made.lasting.astype(np.uint8), named
 
 
 def pasted(folder: Path, work: Path, seeds: int) -> Iterator[Case]:
@@ -150,7 +156,7 @@ def synthetic(work: Path, folder: Path, seeds: int, methods: list[dict[str, Any]
                     given = change(before, after, progress=False, **settings, **how)
                     metric.add(given.read(), truth)
             except GeoglotError as error:
-                if "is for radar" not in str(error):
+                if "is for radar" not in str(error) and "need the method" not in str(error):
                     print(group, how, error)
                 continue
             told(group, how, metric.result())

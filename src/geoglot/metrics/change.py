@@ -53,10 +53,10 @@ class Change:
         return {
             "f1": _share(2 * hit, 2 * hit + alarm + missed),
             "iou": _share(hit, hit + alarm + missed),
-            "kappa": 100 * (agreed - chance) / (1 - chance) if chance < 1 else 0.0,
+            "kappa": 100 * float((agreed - chance) / (1 - chance)) if chance < 1 else 0.0,
             "precision": _share(hit, hit + alarm),
             "recall": _share(hit, hit + missed),
-            "accuracy": 100 * agreed,
+            "accuracy": 100 * float(agreed),
         }
 
 
