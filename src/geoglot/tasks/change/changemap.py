@@ -36,7 +36,7 @@ RASTERS, POLYGONS = (".tif", ".tiff"), (".gpkg", ".geojson", ".json", ".parquet"
 PICTURES, MOVING = (".png",), (".gif", ".webp")
 UNCHANGED = "unchanged"
 COLOURS = {"brighter": (230, 159, 0), "darker": (90, 70, 140), "vegetation loss": (213, 94, 0), "vegetation gain": (0, 130, 80)}
-COLOURS |= {"water gain": (0, 114, 178), "water loss": (240, 228, 66)}
+COLOURS |= {"water gain": (0, 114, 178), "water loss": (240, 228, 66), "other": (213, 43, 30)}
 LAYERS = (
     Layer("change", {0: UNCHANGED, 1: "changed"}, {0: (0, 0, 0, 0), 1: (213, 43, 30, 255)}),
     Layer("score", scale=1 / STEPS),
@@ -93,7 +93,7 @@ class ChangeMap:
     """
 
     of: Dates
-    rows_: tuple[ChangeRow, ...]
+    kinds: tuple[ChangeRow, ...]
     path: Path
     report: dict[str, Any]
     words: Any = None  # gives the labels before and after of a polygon in pixels
@@ -113,7 +113,7 @@ class ChangeMap:
     @property
     def changed(self) -> float:
         """The share of what was observed that changed."""
-        return 1.0 - next((row.share for row in self.rows_ if row.label == UNCHANGED), 1.0)
+        return 1.0 - next((row.share for row in self.kinds if row.label == UNCHANGED), 1.0)
 
     def read(self, window: Window | None = None, band: int = 1) -> Bytes:
         """Values (H, W) of a band, of all pixels or of a window (row, column, height, width)."""
@@ -134,7 +134,7 @@ class ChangeMap:
         keys = ("label", "score", "pixels", "share", "area")
         return [
             {"scene": self.of.before} | {key: getattr(row, key) for key in keys} | {"before": first, "after": last}
-            for row in self.rows_
+            for row in self.kinds
         ]
 
     def polygons(self, least: float = 0.0) -> Iterator[dict[str, Any]]:
@@ -167,7 +167,7 @@ class ChangeMap:
     def table(self) -> str:
         """A short table to read: a line a kind of change."""
         lines = [("change", "pixels", "share", "area", "mean score")]
-        for row in self.rows_:
+        for row in self.kinds:
             score = "" if row.score is None else f"{row.score:.2f}"
             lines.append((row.label, f"{row.pixels:,}", f"{row.share:.1%}", told_area(row.area), score))
         widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
@@ -179,7 +179,7 @@ class ChangeMap:
         names = " and ".join(html.escape(Path(name).name) for name in (self.of.before, self.of.after))
         body = "".join(
             f"<tr><td>{html.escape(row.label)}</td><td>{row.share:.1%}</td><td>{told_area(row.area)}</td></tr>"
-            for row in self.rows_
+            for row in self.kinds
         )
         picture = "" if self.scenes is None else f'<img src="{data_url(pictures.png(self, 256))}" alt="change of {names}">'
         method = html.escape(str(self.report.get("method", "")))
@@ -201,7 +201,7 @@ def write_raster(target: Path, rows: Callable[[int, int], Bytes], of: ChangeMap,
     tags = {_REPORT: json.dumps(of.report, ensure_ascii=False, default=str)}
     tags |= {f"GEOGLOT_{key.upper()}": value for key, value in zip(("before", "after"), of.of.told, strict=True) if value}
     if request:
-        tags |= {_REQUEST: request, _TABLE: json.dumps([asdict(row) for row in of.rows_], ensure_ascii=False)}
+        tags |= {_REQUEST: request, _TABLE: json.dumps([asdict(row) for row in of.kinds], ensure_ascii=False)}
     return write_layers(target, rows, of.shape, of.grid, LAYERS, NODATA, tags)
 
 

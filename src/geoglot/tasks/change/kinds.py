@@ -11,7 +11,8 @@ from geoglot.geo.sensors import Band
 from geoglot.tasks.change.filters import Floats
 from geoglot.tasks.change.pair import Block
 
-KINDS = ("brighter", "darker", "vegetation loss", "vegetation gain", "water gain", "water loss")  # 1 and on in a map
+KINDS = ("brighter", "darker", "vegetation loss", "vegetation gain", "water gain", "water loss", "other")  # 1 and on in a map
+OTHER = len(KINDS)
 PLANTS = 0.1  # of the vegetation index that is more than a season's noise
 WET = 0.15  # of the water index
 

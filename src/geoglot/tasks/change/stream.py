@@ -18,7 +18,7 @@ from geoglot.core.errors import RasterError
 from geoglot.core.progress import track
 from geoglot.tasks.change import changemap, level
 from geoglot.tasks.change.changemap import NODATA, STEPS, ChangeMap, Dates
-from geoglot.tasks.change.kinds import kinds
+from geoglot.tasks.change.kinds import OTHER, kinds
 from geoglot.tasks.change.pair import Pair
 from geoglot.tasks.change.threshold import Histogram, clipped, false_alarm, otsu
 from geoglot.tasks.change.work import Work
@@ -107,7 +107,7 @@ def _score(pair: Pair, how: Run, work: Work) -> None:
 
 def _kinds(pair: Pair, block: Any) -> NDArray[np.uint8]:
     if pair.crossed:
-        return np.ones(block.seen.shape, np.uint8)
+        return np.full(block.seen.shape, OTHER, np.uint8)
     return kinds(block, pair.bands)
 
 
