@@ -148,6 +148,7 @@ def test_rows_of_a_made_up_folder(name: str, tmp_path: Path) -> None:
         *("aid", "uc_merced", "rsicd", "harvey", "oscd", "nwpu_vhr10"),
         *("vhr10", "ships", "epfl_roads", "neon_trees", "dubai"),
         *("loveda", "open_earth_map", "isaid", "potsdam", "vaihingen", "udd5", "vdd", "dota", "dior"),
+        *("levir_cd", "whu_cd", "s2looking", "sysu_cd", "clcd"),
     ],
 )
 def test_splits_are_disjoint(name: str, tmp_path: Path) -> None:
