@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -407,3 +409,9 @@ def test_polygons_say_what_was_there_and_what_is(tmp_path: Path) -> None:
     assert (row["from"], row["to"]) == ("green", "red")
     with pytest.raises(InputError, match="nothing to tell 'red' from"):
         quiet(*paths, labels="red")
+
+
+def test_methods_without_a_model_load_no_torch(two: Any) -> None:
+    code = "import sys; from geoglot.tasks.change import change; change(*sys.argv[1:], progress=False)"
+    code += "; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code, *map(str, two[:2])], check=True)

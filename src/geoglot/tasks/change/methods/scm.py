@@ -116,7 +116,8 @@ def score(block: Block, known: dict[str, Floats], how: Options) -> Floats:
 def _weights(how: Options) -> NDArray[np.float32]:
     """What each part counts; together 1."""
     made = np.array([1.0] * len(how.scales) + [how.gradients], np.float32)
-    return made / made.sum()
+    made /= made.sum()
+    return made
 
 
 def _parts(block: Block, how: Options) -> tuple[list[Floats], Floats]:
