@@ -37,6 +37,7 @@ def test_a_table_and_files_by_their_names(geoglot_command: Command, tmp_path: Pa
         assert set(file.read(1).ravel()) == {0, 1}
         assert file.tags()["GEOGLOT_BEFORE"] == "2019-05-01"
         assert file.scales[1] == pytest.approx(1 / 254)
+        assert file.colormap(1)[1] == (213, 43, 30, 255)  # from the file beside it
     rows = vectors.read_features(tmp_path / "c.gpkg")
     assert len(rows) == 2
     assert rows[0][1]["after"] == "2021-06-02"
