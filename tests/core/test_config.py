@@ -109,3 +109,17 @@ def test_what_toml_cannot_hold_is_refused_rather_than_lost():
     assert dump_toml(Limited(limit=7)) == "limit = 7\n"
     with pytest.raises(ConfigError, match="without a loss"):
         dump_toml(Limited(limit=None))
+
+
+class Recipe(Config):
+    train: Train = Train(steps=7, optimiser=Optimiser(rate=0.5, kind="sgd"), notes={"a": "b"})
+
+
+def test_a_part_of_a_table_leaves_the_rest_at_the_defaults_of_its_field():
+    made = Recipe.build({"train": {"name": "mine", "optimiser": {"rate": 0.25}}})
+    assert made.train == Train(steps=7, name="mine", optimiser=Optimiser(rate=0.25, kind="sgd"), notes={"a": "b"})
+    assert Recipe.build(override({}, ["train.steps=9"])).train == Recipe().train.model_copy(update={"steps": 9})
+    assert Recipe.build({"train": {"notes": {"c": "d"}}}).train.notes == {"c": "d"}  # what is no configuration is taken whole
+    assert Recipe.build({"train": Train()}).train == Train()
+    with pytest.raises(ConfigError, match="Did you mean 'rate'"):
+        Recipe.build({"train": {"optimiser": {"rat": 1}}})

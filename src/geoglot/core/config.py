@@ -14,15 +14,30 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from geoglot.core.errors import ConfigError, NotFoundError
 
 
 class Config(BaseModel):
-    """Base of every configuration: immutable, and an unknown key is an error."""
+    """Base of every configuration: immutable, and an unknown key is an error.
+
+    A table that is given in part is laid over the default of its field: `train.steps=10` leaves all else of `train` as it is.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_defaults(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        made = dict(values)
+        for name, field in cls.model_fields.items():
+            default = field.get_default(call_default_factory=True, validated_data={})
+            if isinstance(made.get(name), Mapping) and isinstance(default, Config) and field.annotation is type(default):
+                made[name] = _laid(default, made[name])
+        return made
 
     @classmethod
     def build(cls, values: Mapping[str, Any]) -> Self:
@@ -31,6 +46,15 @@ class Config(BaseModel):
             return cls.model_validate(dict(values))
         except ValidationError as error:
             raise ConfigError(_explain(cls, error)) from None
+
+
+def _laid(default: Config, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given over a default, in tables within tables too."""
+    made = {name: getattr(default, name) for name in type(default).model_fields}
+    for name, value in given.items():
+        inner = made.get(name)
+        made[name] = _laid(inner, value) if isinstance(inner, Config) and isinstance(value, Mapping) else value
+    return made
 
 
 C = TypeVar("C", bound=Config)
