@@ -31,7 +31,9 @@ def date(seed: int, count: int = 2, side: int = 64) -> Date:
     sides = (side // 4, side // 8, side // 16)
     maps = tuple(torch.randn(count, c, s, s + 1, generator=rng) for c, s in zip(CHANNELS, sides, strict=True))
     cells = F.normalize(torch.randn(count, sides[2], sides[2] + 1, DIM, generator=rng), dim=-1)
-    return Date(torch.randn(count, 3, side, side + 4, generator=rng), Depths(F.normalize(cells.mean((1, 2)), dim=-1), cells, maps))
+    return Date(
+        torch.randn(count, 3, side, side + 4, generator=rng), Depths(F.normalize(cells.mean((1, 2)), dim=-1), cells, maps)
+    )
 
 
 def module(name: str, **how: Any) -> Changer:
@@ -122,7 +124,8 @@ def test_changeclip_takes_the_tags_of_each_date_from_that_date() -> None:
     made = module("changeclip")
     assert isinstance(made, changeclip.ChangeCLIP)
     one, other = date(0).depths, date(1).depths
-    assert one is not None and other is not None
+    assert one is not None
+    assert other is not None
     tags = made.tags(one)
     assert tags.shape == (2, 56)
     assert torch.allclose(tags.sum(1), torch.ones(2))

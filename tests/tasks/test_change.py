@@ -69,7 +69,7 @@ def test_the_preset_is_better_than_plain_differencing(two: Any, tmp_path: Path) 
 
 
 def test_every_method_is_found_by_its_file() -> None:
-    assert names(ROOM) == ["cva", "difference", "ir_mad", "log_ratio", "pca_kmeans", "scm", "structure"]
+    assert names(ROOM) == ["cva", "difference", "ir_mad", "log_ratio", "pca_kmeans", "scm", "structure", "trained"]
 
 
 def test_light_is_levelled(two: Any) -> None:

@@ -100,7 +100,9 @@ def test_the_same_number_gives_the_same_batch(model: str) -> None:
     ready = models.load(model, dtype="float32")
     stream = change.Stream([drawn(0), drawn(1)], [drawn(2).before], ready, "picture", recipe(model))
     a, b, other = (stream.batch(number) for number in (4, 4, 40))
-    assert a.before.depths is not None and b.before.depths is not None and other.before.depths is not None
+    assert a.before.depths is not None
+    assert b.before.depths is not None
+    assert other.before.depths is not None
     assert torch.equal(a.before.depths.maps[0], b.before.depths.maps[0])
     assert torch.equal(a.true, b.true)
     assert not torch.equal(a.before.depths.maps[0], other.before.depths.maps[0])

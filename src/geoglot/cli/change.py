@@ -32,7 +32,9 @@ def run(
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="difference, cva, pca-kmeans, ir-mad, log-ratio, scm or structure; else the sensor's."),
+        typer.Option(
+            metavar="NAME", help="difference, cva, pca-kmeans, ir-mad, log-ratio, scm, trained or structure; else the sensor's."
+        ),
     ] = None,
     threshold: Annotated[
         str | None, typer.Option(metavar="NAME", help="Where change begins: otsu, own, or a score of the method.")
@@ -54,7 +56,7 @@ def run(
     dates: Annotated[
         str | None, typer.Option(metavar="DATE,DATE", help="When the scenes were taken, where files do not say it.")
     ] = None,
-    model: Annotated[str, typer.Option(help="The model for --query and --labels: a name, a hub id or a path.")] = "nano",
+    model: Annotated[str, typer.Option(help="The model for --query, --labels and trained: a name, a hub id or a path.")] = "nano",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The whole result as JSON.")] = False,
 ) -> None:

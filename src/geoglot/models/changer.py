@@ -72,8 +72,8 @@ def restore(path: Path) -> tuple[Changer, ChangerCard, str]:
 def file_of(name: str | Path) -> Path | None:
     """The file of a module of change: a path to one, or what comes with a model of a name; None where there is none."""
     path = Path(name)
-    if path.suffix == ".safetensors" and path.is_file():
-        return path if weights.is_format(path) and "changer" in weights.header(path)[1] else None
+    if path.suffix == ".safetensors" and path.is_file() and weights.is_format(path) and "changer" in weights.header(path)[1]:
+        return path
     try:
         file = native(name)
     except NotFoundError:  # a published model, or one from elsewhere

@@ -26,8 +26,8 @@ DAY = 86400.0
 class Settings:
     """How two scenes are compared; what is None is as the preset of the sensor says (see `presets`).
 
-    - `method`: difference, cva, pca-kmeans, ir-mad, log-ratio, scm or structure; `options`: the `Options` of its module;
-      `level`: invariant or none.
+    - `method`: difference, cva, pca-kmeans, ir-mad, log-ratio, scm, trained or structure; `options`: the `Options` of its
+      module; `level`: invariant or none.
     - `threshold`: "otsu", "own" (the method's own, or Otsu's of scores whose highest 0.5 % are clipped) or a score;
       `false_alarm`: a share of unchanged pixels that may pass instead.
     - `query`: words for what should have changed ("new buildings"), with scm; `labels`: words for what was there before and

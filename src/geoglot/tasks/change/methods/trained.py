@@ -34,17 +34,15 @@ def halo(how: Options) -> int:
 
 
 def ready(how: Options, model: Any, query: str | None) -> Options:
-    """Load model and module. Raises `ModelError` where there is no module for the model, or for words, which it does not read.
+    """Load model and module. Raises `ModelError` where there is no module for the model.
 
     In place of a model, its name or a function that gives it, the file of a module may be given: the model is then the one
     that it was made for.
     """
     from geoglot import models
-    from geoglot.core.errors import InputError, ModelError
+    from geoglot.core.errors import ModelError
     from geoglot.models import changer
 
-    if query is not None:
-        raise InputError("A trained module reads no words: take the method scm for a query, or leave the query out.")
     if callable(model) and not hasattr(model, "spec"):
         model = model()
     name = how.file or (model if isinstance(model, str) else model.spec.id)
