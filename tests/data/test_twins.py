@@ -10,7 +10,7 @@ import pytest
 from geoglot.data.build import twins
 from geoglot.data.build.twins import Twin, TwinViewConfig
 
-PLAIN = TwinViewConfig(size=64, zoom=(1.0, 1.0), apart=0.0, same=0.0, edge=0.0)
+PLAIN = TwinViewConfig(size=64, zoom=(1.0, 1.0), small=(1.0, 1.0), apart=0.0, same=0.0, edge=0.0)
 
 
 def twin(gsd: float = 1.0) -> Twin:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from geoglot import models
-from geoglot.models import files, weights
+from geoglot.models import changer, files, weights
 from geoglot.models.decoder import open_decoder
 from geoglot.models.dual import DualModel
 from geoglot.models.nano_text import load_text
@@ -32,7 +32,7 @@ def test_every_embedded_model_has_tokenizer_and_card_and_is_small() -> None:
         card = path.with_suffix(".md").read_text(encoding="utf-8")
         assert spec.hash in card
         assert spec.name in card
-        heads = set(files.FOLDER.glob(f"{name}.detect.*")) | set(files.FOLDER.glob(f"{name}.segment.*"))
+        heads = {file for part in ("detect", "segment", "change") for file in files.FOLDER.glob(f"{name}.{part}.*")}
         assert sum(file.stat().st_size for file in set(files.FOLDER.glob(f"{name}.*")) - heads) <= 28_000_000
         assert all(file.stat().st_size <= 3_000_000 for file in heads)
 
@@ -43,6 +43,17 @@ def test_the_decoder_is_of_the_model_that_it_comes_with(model: DualModel) -> Non
     assert made.hash in card
     assert made.card.model == model.spec.hash
     assert model.spec.hash in card
+
+
+def test_the_module_of_change_is_of_the_model_that_it_comes_with(model: DualModel) -> None:
+    file = changer.file_of("nano")
+    assert file is not None
+    made = changer.open_changer(file, model)
+    card = file.with_suffix(".md").read_text(encoding="utf-8")
+    assert made.hash in card
+    assert made.card.model == model.spec.hash
+    assert model.spec.hash in card
+    assert 0 < made.card.calibration["least"] < 1
 
 
 def test_numpy_and_torch_agree(model: DualModel) -> None:

@@ -35,8 +35,8 @@ def held(
     """The same views each time: of rendered pairs up to 2 m a pixel and coarser, and of real pictures, ``count`` of each."""
     rng = np.random.default_rng(0)
     groups = {
-        "fine": [twin for twin in known if twin.gsd <= 2],
-        "coarse": [twin for twin in known if twin.gsd > 2],
+        "fine": [twin for twin in known if twin.gsd <= twins.SMALL],
+        "coarse": [twin for twin in known if twin.gsd > twins.SMALL],
     }
     found = {
         name: [twins.view(listed[k % len(listed)], config, rng) for k in range(count)]

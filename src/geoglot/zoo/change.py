@@ -58,7 +58,7 @@ class Recipe(Config):
     measured: int = Field(default=48, ge=1)
     rendered: float = Field(default=0.6, ge=0, le=1)
     batch: int = 8
-    reuse: int = Field(default=3, ge=1)
+    reuse: int = Field(default=2, ge=1)
     lr: float = 2e-3
     view: TwinViewConfig = TwinViewConfig()
     shared: AugmentConfig = AugmentConfig(
@@ -68,7 +68,7 @@ class Recipe(Config):
         coarse=0.1, coarse_side=(80, 150), colour=0.7, dim=0.12, haze=0.12, grey=0.0, radar=0.0, false_colour=0.0
     )
     loss: MaskLossConfig = MaskLossConfig()
-    train: TrainConfig = TrainConfig(steps=2000, warmup=60, weight_decay=0.01, ema=0.995, validate_every=250, prefetch=4)
+    train: TrainConfig = TrainConfig(steps=2200, warmup=60, weight_decay=0.01, ema=0.995, validate_every=250, prefetch=4)
 
 
 class Views(NamedTuple):

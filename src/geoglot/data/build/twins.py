@@ -34,6 +34,7 @@ GSDS = (0.5, 0.5, 1.0, 1.0, 2.0, 2.0, 5.0, 10.0)  # metres; those at 10 m are av
 SIDE, MEAN = 512, 3
 PLACES = ((6.1, 52.3), (-58.0, -12.0), (33.0, 2.0), (115.0, 36.0), (-98.0, 39.0))
 REAL = {"aid": 1000, "ucm": 450, "vhr10": 140}  # pictures of each source that are kept in memory
+SMALL = 2.0  # metres a pixel
 FAINT = 0.06  # of the range of pixels: what is pasted and differs by less cannot be seen
 
 Bytes = NDArray[np.uint8]
@@ -53,11 +54,12 @@ class Twin:
 
 
 class TwinViewConfig(Config):
-    """Side of a view in pixels, range of enlargement, how far dates lie apart in pixels, share of real views without change,
-    share of views with an edge without data."""
+    """Side of a view in pixels, range of enlargement, the same of pairs of more than 2 m a pixel, where what changes is small; how
+    far dates lie apart in pixels; share of real views without change, and of views with an edge without data."""
 
     size: int = 192
     zoom: tuple[float, float] = (0.7, 2.0)
+    small: tuple[float, float] = (1.0, 3.0)
     apart: float = 1.5
     same: float = 0.25
     edge: float = 0.1
@@ -161,7 +163,7 @@ def real(root: Path, split: Split, seed: int = 0, kept: dict[str, int] | None = 
 def view(twin: Twin, config: TwinViewConfig, rng: np.random.Generator, about: bool = True) -> View:
     """A random view of a pair, mirrored and turned, often about a place that changed, the dates in any order."""
     height, width = twin.changed.shape
-    low, high = (math.log(value) for value in config.zoom)
+    low, high = (math.log(value) for value in (config.small if twin.gsd > SMALL else config.zoom))
     side = min(config.size / math.exp(rng.uniform(low, high)), height - 2.0, width - 2.0)
     top, left = rng.uniform(0, height - side), rng.uniform(0, width - side)
     if about and rng.random() < 0.6:

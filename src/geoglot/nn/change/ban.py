@@ -49,7 +49,8 @@ class Bridge(nn.Module):
         cells = x.flatten(2).transpose(1, 2)
         cells = cells + self.attend(self.first(cells), keys, keys, need_weights=False)[0]
         cells = cells + self.feed(self.second(cells))
-        return cells.transpose(1, 2).reshape(x.shape) + enlarged(known, x)
+        made: Tensor = cells.transpose(1, 2).reshape(x.shape) + enlarged(known, x)
+        return made
 
 
 class BAN(Changer):

@@ -19,7 +19,7 @@ class Options(Config):
 
     channels: tuple[int, ...] = (256, 512, 1024)
     dim: int = 384
-    inner: tuple[int, ...] = (24, 40, 56)
+    inner: tuple[int, ...] = (32, 48, 64)
     blocks: tuple[int, ...] = (1, 1, 2)
 
 
