@@ -68,7 +68,7 @@ class Recipe(Config):
         coarse=0.1, coarse_side=(80, 150), colour=0.7, dim=0.12, haze=0.12, grey=0.0, radar=0.0, false_colour=0.0
     )
     loss: MaskLossConfig = MaskLossConfig()
-    train: TrainConfig = TrainConfig(steps=2200, warmup=60, weight_decay=0.01, ema=0.995, validate_every=250, prefetch=4)
+    train: TrainConfig = TrainConfig(steps=2000, validate_every=300, prefetch=4)
 
 
 class Views(NamedTuple):

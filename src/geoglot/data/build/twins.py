@@ -54,8 +54,8 @@ class Twin:
 
 
 class TwinViewConfig(Config):
-    """Side of a view in pixels, range of enlargement, the same of pairs of more than 2 m a pixel, where what changes is small; how
-    far dates lie apart in pixels; share of real views without change, and of views with an edge without data."""
+    """Side of a view in pixels, range of enlargement, the same of pairs of more than 2 m a pixel, where what changes is small;
+    how far dates lie apart in pixels; share of real views without change, and of views with an edge without data."""
 
     size: int = 192
     zoom: tuple[float, float] = (0.7, 2.0)
