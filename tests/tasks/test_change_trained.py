@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -34,7 +36,7 @@ def model(tmp_path: Path) -> str:
     seen = changer.dates(ready, "picture", ImageBatch.of(torch.rand(2, 3, 64, 64)), (0, 1, 2))
     module.prepare(seen, torch.zeros(0))
     torch.nn.init.normal_(module.mask.weight, std=3.0)
-    card = ChangerCard("head", "nano", ready.spec.hash, (0, 1, 2), {"least": 0.2})
+    card = ChangerCard("head", "nano", ready.spec.hash, (0, 1, 2), {"least": 0.2, "coarse": 50.0, "scale": 2.0})
     changer.save(module, HEAD.model_dump(mode="json"), card, tmp_path / "tiny.change.safetensors", ready.spec)
     return str(tmp_path / "tiny.safetensors")
 
@@ -109,3 +111,13 @@ def test_what_makes_no_sense_is_refused(model: str, pair: tuple[Path, Path], tmp
             model=str(tmp_path / "bare.safetensors"),
             options=trained.Options(file=str(tmp_path / "tiny.change.safetensors")),
         )
+
+
+def test_coarse_pictures_are_shown_larger(model: str) -> None:
+    options = trained.ready(trained.Options(file=str(Path(model).with_name("tiny.change.safetensors"))), model, None)
+    scales = {}
+    for gsd in (None, 10.0, 60.0):
+        pair: Any = SimpleNamespace(before=SimpleNamespace(gsd=gsd))
+        scales[gsd] = float(trained.fit(pair, options)["scale"])
+    assert scales == {None: 1.0, 10.0: 1.0, 60.0: 2.0}
+    assert float(trained.fit(pair, replace(options, scale=3.0))["scale"]) == 3.0

@@ -34,8 +34,8 @@ class ChangerCard:
     """What a file says beside the weights.
 
     ``of`` and ``model`` are the name and hash of the frozen model that it belongs to, empty for a host alone; ``levels`` the
-    depths of its tower that it takes; ``calibration`` how scores are used (``least``: the probability at which change
-    begins, ``scale``: how many times larger pictures are shown); ``figures`` what was measured.
+    depths of its tower that it takes; ``calibration`` how it is used (``least``: the probability at which change begins;
+    ``scale``: how many times larger pictures are shown whose pixels are more than ``coarse`` metres); ``figures`` what was measured.
     """
 
     module: str

@@ -34,6 +34,7 @@ from geoglot.train.distribute import is_main, main_first
 from geoglot.train.loop import Group, TrainConfig, fit
 
 APART = 900_000  # number of the group of views that constants are measured on
+LARGER = 2.0  # times that coarse pictures are shown larger when they are compared: near the middle of the views' enlargement
 GROUP = 4  # batches of views that the tower looks at together
 
 
@@ -58,7 +59,7 @@ class Recipe(Config):
     measured: int = Field(default=48, ge=1)
     rendered: float = Field(default=0.6, ge=0, le=1)
     batch: int = 8
-    reuse: int = Field(default=2, ge=1)
+    reuse: int = Field(default=3, ge=1)
     lr: float = 2e-3
     view: TwinViewConfig = TwinViewConfig()
     shared: AugmentConfig = AugmentConfig(
@@ -68,7 +69,7 @@ class Recipe(Config):
         coarse=0.1, coarse_side=(80, 150), colour=0.7, dim=0.12, haze=0.12, grey=0.0, radar=0.0, false_colour=0.0
     )
     loss: MaskLossConfig = MaskLossConfig()
-    train: TrainConfig = TrainConfig(steps=2000, validate_every=300, prefetch=4)
+    train: TrainConfig = TrainConfig(steps=1000, warmup=60, ema=0.995, validate_every=250, prefetch=4)
 
 
 class Views(NamedTuple):
@@ -244,6 +245,6 @@ def run(recipe: Recipe, folder: Path) -> Changer:
     )
     if is_main():
         made = measured(trained) if held else {}
-        told = {"least": made["least"]} if made else {}
+        told = {"least": made["least"], "coarse": twins.SMALL, "scale": LARGER} if made else {}
         changer.save(module, options, replace(card, calibration=told, figures=made), folder / "changer.safetensors", spec)
     return module.eval()

@@ -20,7 +20,10 @@ LEAST = 0.5
 
 @dataclass(frozen=True)
 class Options:
-    """`file`: of a module of change; else what comes with the model. `scale`: how many times larger pictures are shown."""
+    """`file`: of a module of change; else what comes with the model.
+
+    `scale`: how many times larger pictures are shown; by default as the module's card says for so large pixels.
+    """
 
     file: str | None = None
     scale: float | None = None
@@ -57,13 +60,17 @@ def ready(how: Options, model: Any, query: str | None) -> Options:
     elif isinstance(model, str):
         model = models.load(card.of if str(file) == model else model)
     made = changer.ChangeModel(module, card, model, digest)
-    scale = how.scale if how.scale is not None else float(card.calibration.get("scale", 1.0))
-    return replace(how, file=None, scale=scale, weights=f"{card.model} {digest}", module=made)
+    return replace(how, file=None, weights=f"{card.model} {digest}", module=made)
 
 
 def fit(pair: Pair, how: Options) -> dict[str, Floats]:
-    """Nothing is learned of a pair: change begins where validation put it."""
-    return {"threshold": np.array(how.module.card.calibration.get("least", LEAST), np.float32)}
+    """Nothing is learned of a pair: change begins where validation put it, and coarse pictures are shown larger."""
+    told = how.module.card.calibration
+    scale = how.scale
+    if scale is None:
+        coarse = pair.before.gsd is not None and pair.before.gsd > told.get("coarse", np.inf)
+        scale = told.get("scale", 1.0) if coarse else 1.0
+    return {"threshold": np.array(told.get("least", LEAST), np.float32), "scale": np.array(scale, np.float32)}
 
 
 def score(block: Block, known: dict[str, Floats], how: Options) -> Floats:
@@ -71,7 +78,7 @@ def score(block: Block, known: dict[str, Floats], how: Options) -> Floats:
     one, other = block.shown()
     height, width = block.valid.shape
     made = np.zeros((height, width), np.float32)
-    scale = how.scale or 1.0
+    scale = float(known["scale"])
     outer, margin = round(SIDE / scale), min(MARGIN, round(MARGIN / scale))
     step = outer - 2 * margin
     for top in range(0, max(height - 2 * margin, 1), step):
@@ -79,14 +86,14 @@ def score(block: Block, known: dict[str, Floats], how: Options) -> Floats:
             cut = slice(top, min(top + outer, height)), slice(left, min(left + outer, width))
             if not block.valid[cut].any():
                 continue
-            found = _looked(one[:, *cut], other[:, *cut], block.valid[cut], how)
+            found = _looked(one[:, *cut], other[:, *cut], block.valid[cut], scale, how.module)
             inner = tuple(slice(margin if s.start else 0, s.stop - s.start) for s in cut)
             place = tuple(slice(s.start + i.start, s.stop) for s, i in zip(cut, inner, strict=True))
             made[place] = found[inner]
     return block.inner(made)
 
 
-def _looked(one: Floats, other: Floats, valid: NDArray[np.bool_], how: Options) -> Floats:
+def _looked(one: Floats, other: Floats, valid: NDArray[np.bool_], scale: float, module: Any) -> Floats:
     """Probabilities (h, w) of one part."""
     import torch
     import torch.nn.functional as F
@@ -95,11 +102,11 @@ def _looked(one: Floats, other: Floats, valid: NDArray[np.bool_], how: Options) 
 
     pixels = torch.from_numpy(np.stack([one, other]) * valid)
     seen = torch.from_numpy(valid.copy())[None]
-    if how.scale != 1.0:
-        size = [max(1, round(side * (how.scale or 1.0))) for side in valid.shape]
+    if scale != 1:
+        size = [max(1, round(side * scale)) for side in valid.shape]
         pixels = F.interpolate(pixels, size, mode="bilinear", align_corners=False)
         seen = F.interpolate(seen[:, None].float(), size, mode="nearest")[:, 0] > 0
-    found = how.module.logits(ImageBatch.of(pixels[:1], seen), ImageBatch.of(pixels[1:], seen)).sigmoid()
+    found = module.logits(ImageBatch.of(pixels[:1], seen), ImageBatch.of(pixels[1:], seen)).sigmoid()
     if found.shape[1:] != valid.shape:
         found = F.interpolate(found[:, None], valid.shape, mode="bilinear", align_corners=False)[:, 0]
     made: Floats = found[0].numpy()
