@@ -35,7 +35,7 @@ class ChangerCard:
 
     ``of`` and ``model`` are the name and hash of the frozen model that it belongs to, empty for a host alone; ``levels`` the
     depths of its tower that it takes; ``calibration`` how it is used (``least``: the probability at which change begins;
-    ``scale``: how many times larger pictures are shown whose pixels are more than ``coarse`` metres); ``figures`` what was measured.
+    ``scale``: how many times larger pictures of pixels of more than ``coarse`` metres are shown); ``figures`` what was measured.
     """
 
     module: str
