@@ -28,6 +28,7 @@ from geoglot.geo.write import Layer, atomic, write_layers
 from geoglot.tasks.change import pictures, polygons
 from geoglot.tasks.change.kinds import KINDS
 from geoglot.tasks.segment.classmap import told_area
+from geoglot.text.columns import aligned
 
 Bytes = NDArray[np.uint8]
 NODATA = 255
@@ -170,10 +171,7 @@ class ChangeMap:
         for row in self.kinds:
             score = "" if row.score is None else f"{row.score:.2f}"
             lines.append((row.label, f"{row.pixels:,}", f"{row.share:.1%}", told_area(row.area), score))
-        widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-        return "\n".join(
-            "  ".join((cell.ljust if i == 0 else cell.rjust)(widths[i]) for i, cell in enumerate(line)).rstrip() for line in lines
-        )
+        return aligned(lines, numbers=True)
 
     def _repr_html_(self) -> str:
         names = " and ".join(html.escape(Path(name).name) for name in (self.of.before, self.of.after))

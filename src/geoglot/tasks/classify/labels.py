@@ -16,6 +16,7 @@ from geoglot.geo import vectors
 from geoglot.geo.footprint import footprints
 from geoglot.geo.grid import Grid, Window
 from geoglot.geo.scene import Scene
+from geoglot.text.columns import aligned
 
 Floats = NDArray[np.float32]
 _SHOWN = 12  # scenes in a table of a notebook
@@ -142,7 +143,7 @@ class Labels:
                 mean = float(scene.scores[scene.best == self.names.index(label), self.names.index(label)].mean())
                 lines.append((name, label, f"{mean:.2f}", f"{count:,} tiles", f"{count / len(scene):.0%}"))
         head = ("scene", "label", "score") if self.per == "image" else ("scene", "label", "mean score", "tiles", "share")
-        return _aligned([head, *lines])
+        return aligned([head, *lines])
 
     def _repr_html_(self) -> str:
         def line(cells: Sequence[str], tag: str = "td") -> str:
@@ -156,8 +157,3 @@ class Labels:
         if len(self.scenes) > _SHOWN:
             body.append(line((f"and {len(self.scenes) - _SHOWN} more", "", "")))
         return f"<p>{len(self):,} {noun} by {html.escape(self.model)}</p><table>{''.join(body)}</table>"
-
-
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)

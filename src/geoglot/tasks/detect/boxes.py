@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from geoglot.geo.footprint import transformer
 from geoglot.geo.grid import Grid
 from geoglot.geo.scene import Scene
 from geoglot.tasks.detect.counts import Calibration, Count, count
+from geoglot.text.columns import aligned
 
 Floats = NDArray[np.float64]
 _SHOWN = 12  # scenes in a table of a notebook
@@ -125,7 +126,6 @@ class Detections:
     least: float
     calibration: Calibration | None = None
     skipped: tuple[tuple[str, str], ...] = ()
-    figures: dict[str, Any] | None = field(default=None)
 
     def __len__(self) -> int:
         return sum(map(len, self.scenes))
@@ -163,10 +163,7 @@ class Detections:
             lines += self._lines(Path(scene.scene).name or scene.scene, scene)
         if len(self.scenes) > 1:
             lines += self._lines("all", None)
-        widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-        )
+        return aligned(lines)
 
     def _lines(self, name: str, scene: SceneBoxes | None) -> list[tuple[str, str, str, str, str]]:
         return [(name, label, f"{one.boxes:,}", *told(one)) for label, one in self.counts(scene).items()]

@@ -31,6 +31,7 @@ from geoglot.tasks.segment import polygons
 from geoglot.tasks.segment.blend import NODATA
 from geoglot.tasks.segment.work import SCORE_STEPS
 from geoglot.text.colours import colours
+from geoglot.text.columns import aligned
 from geoglot.text.templates import NONE
 
 Bytes = NDArray[np.uint8]
@@ -147,10 +148,7 @@ class ClassMap:
         for row in self.classes:
             score = "" if row.score is None else f"{row.score:.2f}"
             lines.append((row.label, f"{row.pixels:,}", f"{row.share:.1%}", told_area(row.area), score))
-        widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-        return "\n".join(
-            "  ".join((cell.ljust if i == 0 else cell.rjust)(widths[i]) for i, cell in enumerate(line)).rstrip() for line in lines
-        )
+        return aligned(lines, numbers=True)
 
     def _repr_html_(self) -> str:
         ratio = max(1.0, max(self.shape) / _SHOWN)
