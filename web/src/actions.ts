@@ -41,8 +41,8 @@ export function ask(change: Partial<Query>): void {
   void search();
 }
 
-/** Ask the server what is asked. An answer that is no longer wanted is dropped. */
-export async function search(): Promise<void> {
+/** Ask the server what is asked. An answer that is no longer wanted is dropped. With `stay` the map is left where it is. */
+export async function search(stay = false): Promise<void> {
   const asked = state.query.value;
   asking?.abort();
   if (!state.asks(asked)) {
@@ -60,7 +60,7 @@ export async function search(): Promise<void> {
   try {
     const found = await api.search(state.body(asked), signal);
     show(found.features, (performance.now() - began) / 1000);
-    findHits();
+    if (!stay) findHits();
     say(told(found.features, asked));
   } catch (error) {
     if (signal.aborted) return;

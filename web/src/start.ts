@@ -86,7 +86,7 @@ async function dress(wanted: Shown["layers"]): Promise<void> {
 /** Show what an address says. */
 function apply(to: Shown): void {
   take(to);
-  void search();
+  void search(to.view !== null);
   void dress(to.layers);
   if (to.view) map.value?.jumpTo({ center: [to.view.lon, to.view.lat], zoom: to.view.zoom });
 }
@@ -95,7 +95,8 @@ function apply(to: Shown): void {
 export async function loadAll(): Promise<void> {
   await loadArchive();
   if (state.archive.value.state === "failed") return;
-  if (!state.hits.value?.value) void search();
+  const { view } = read(location.hash);
+  if (!state.hits.value?.value) void search(view !== null); // an address with a view shows that view
   await Promise.all([loadScenes(), loadSaved(), loadJobs()]);
   await dress(read(location.hash).layers);
 }

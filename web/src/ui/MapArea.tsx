@@ -190,7 +190,7 @@ export function MapArea() {
   }, []);
   useNumbers();
   return (
-    <main class={`map-area ${state.swipe.value ? "swiping" : ""}`} aria-label="Map" aria-busy={loading.value}>
+    <main class={`map-area ${state.swipe.value ? "swiping" : ""}`} aria-label="Map" aria-busy={!failed.value && (loading.value || !map.value)}>
       <div class="map" ref={element} />
       {state.swipe.value && map.value && <Swipe main={map.value} />}
       {state.drawing.value && <div class="cross" aria-hidden="true" />}
