@@ -15,9 +15,10 @@ from geoglot.core.errors import ConfigError
 from geoglot.data.build import objects
 from geoglot.data.build.objects import Pictured, ViewConfig
 from geoglot.evals import detection as figures
-from geoglot.evals.detection import Boxes, Measured
+from geoglot.evals.detection import Measured
 from geoglot.models import detector, nano
 from geoglot.nn.detection import DetectionConfig
+from geoglot.tasks.detect.tiles import Boxes
 from geoglot.train.config import TrainConfig
 from geoglot.zoo import detect
 

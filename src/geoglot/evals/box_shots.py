@@ -99,7 +99,7 @@ class Held:
             with torch.inference_mode():
                 found = head(maps)
                 (one,) = peaks(head.logits(found.features, towards), found, 0.01, heads.MOST)
-            made.add(figures.Boxes.of(one.plain()), figures.truth_of(picture))
+            made.add(figures.best(one.plain()), figures.truth_of(picture))
         return made.result()["AP50"]
 
 

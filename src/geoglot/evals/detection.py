@@ -18,6 +18,7 @@ from geoglot.metrics.box_precision import BoxPrecision
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.detection import Peaks
 from geoglot.tasks.detect.counts import Calibration, Count, count
+from geoglot.tasks.detect.tiles import Boxes
 
 OVERLAP = 0.5  # of boxes of one class, above which the worse one goes
 Find = Callable[[ImageBatch], Sequence[Peaks]]
@@ -25,23 +26,10 @@ Floats = NDArray[np.float64]
 Validate = Callable[[torch.nn.Module], Mapping[str, float]]
 
 
-@dataclass(frozen=True)
-class Boxes:
-    """Detections of one picture as arrays, the best first: class (N,), score (N,), upright (N, 4), turned (N, 5)."""
-
-    label: NDArray[np.int64]
-    score: Floats
-    upright: Floats
-    turned: Floats
-
-    @classmethod
-    def of(cls, found: Peaks, overlap: float = OVERLAP) -> Boxes:
-        """Suppress what overlaps a better box of its class, by the upright boxes."""
-        label, score, upright, turned = (part.numpy() for part in (found.label, found.score, found.upright, found.turned))
-        kept = suppress(upright, score, label.astype(np.int64), overlap)
-        return cls(
-            label[kept].astype(np.int64), score[kept].astype(float), upright[kept].astype(float), turned[kept].astype(float)
-        )
+def best(found: Peaks, overlap: float = OVERLAP) -> Boxes:
+    """Boxes without those that overlap a better box of their class, by the upright ones; the best first."""
+    boxes = Boxes.of(found)
+    return boxes.take(suppress(boxes.upright, boxes.score, boxes.label, overlap))
 
 
 @dataclass
@@ -185,7 +173,7 @@ def measure(find: Find, held: Sequence[Pictured], classes: Sequence[str], zoom: 
         scaled = shown._replace(
             upright=shown.upright / zoom, turned=torch.cat([shown.turned[:, :4] / zoom, shown.turned[:, 4:]], 1)
         )
-        made.add(Boxes.of(scaled), truth_of(picture))
+        made.add(best(scaled), truth_of(picture))
     return made
 
 

@@ -12,12 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from geoglot.core.errors import ModelError, NotFoundError
+from geoglot.core.errors import ModelError
 from geoglot.core.parts import find
 from geoglot.core.protocols import ModelSpec
 from geoglot.models import weights
 from geoglot.models.dense import Variant
-from geoglot.models.files import native
+from geoglot.models.files import beside
 from geoglot.models.ready import Ready
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.cells import channels_last
@@ -74,12 +74,7 @@ def file_of(name: str | Path) -> Path | None:
     path = Path(name)
     if path.suffix == ".safetensors" and path.is_file() and weights.is_format(path) and "changer" in weights.header(path)[1]:
         return path
-    try:
-        file = native(name)
-    except NotFoundError:  # a published model, or one from elsewhere
-        return None
-    own = file.with_name(file.name.removesuffix(".safetensors") + SUFFIX)
-    return own if own.exists() else None
+    return beside(name, SUFFIX)
 
 
 def dates(model: Ready | None, looks: Looks, batch: ImageBatch, levels: tuple[int, ...], variant: Variant | None = None) -> Date:

@@ -15,7 +15,7 @@ from geoglot.core.errors import ModelError, NotFoundError
 from geoglot.core.protocols import ModelSpec
 from geoglot.models import weights
 from geoglot.models.dense import Variant
-from geoglot.models.files import FOLDER
+from geoglot.models.files import FOLDER, beside
 from geoglot.models.ready import Ready
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.cells import channels_last
@@ -65,8 +65,7 @@ def restore(path: Path) -> tuple[Decoder, DecoderCard, str]:
 def file_of(name: str | Path) -> Path:
     """The decoder's file of a path, or of the name of a model that one comes with. Raises NotFoundError."""
     path = Path(name)
-    own = FOLDER / f"{str(name).split('@')[0]}{SUFFIX}"
-    if path.suffix != ".safetensors" and own.exists():
+    if path.suffix != ".safetensors" and (own := beside(name, SUFFIX)) is not None:
         return own
     if path.is_file():
         return path

@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from geoglot.core.errors import ModelError, NotFoundError
+from geoglot.core.errors import ModelError
 from geoglot.core.protocols import ModelSpec
 from geoglot.models import weights
 from geoglot.models.dual import DualModel
-from geoglot.models.files import native
+from geoglot.models.files import beside
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.cells import channels_last
 from geoglot.nn.detection import STRIDE, DetectionConfig, DetectionHead, Found, Peaks, peaks
@@ -63,12 +63,7 @@ def restore(path: Path) -> tuple[DetectionHead, HeadCard]:
 
 def head_of(spec: ModelSpec) -> Path | None:
     """The file of the head that comes with a model of ours, None where there is none."""
-    try:
-        file = native(spec.id)
-    except NotFoundError:  # a published model, or one from elsewhere
-        return None
-    own = file.with_name(file.name.removesuffix(".safetensors") + SUFFIX)
-    return own if own.exists() else None
+    return beside(spec.id, SUFFIX)
 
 
 class Detector:

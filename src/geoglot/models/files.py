@@ -28,6 +28,16 @@ def native(name: str | Path) -> Path:
     return file
 
 
+def beside(name: str | Path, suffix: str) -> Path | None:
+    """The file of a part that comes with a model of ours (``.detect.safetensors``, say); None where there is none."""
+    try:
+        file = native(name)
+    except NotFoundError:  # a published model, or one from elsewhere
+        return None
+    own = file.with_name(file.name.removesuffix(".safetensors") + suffix)
+    return own if own.exists() else None
+
+
 def is_native(name: str | Path) -> bool:
     """Say whether a name or path means a model of ours: an embedded one, or a native weights file."""
     path = Path(name)

@@ -11,7 +11,7 @@ import torch
 from geoglot.core.errors import ModelError, ModelMismatchError
 from geoglot.core.protocols import ModelSpec
 from geoglot.models import weights
-from geoglot.models.files import FOLDER
+from geoglot.models.files import beside
 from geoglot.nn.upsample import JointBilateral, UpsamplerConfig
 
 SUFFIX = ".upsample.safetensors"
@@ -19,8 +19,8 @@ SUFFIX = ".upsample.safetensors"
 
 def file_of(spec: ModelSpec, given: str | Path | None = None) -> Path:
     """The file that is given, else the one that comes with a model. Raises ModelError where there is none."""
-    file = FOLDER / f"{spec.id}{SUFFIX}" if given is None else Path(given)
-    if given is None and not file.exists():
+    file = beside(spec.id, SUFFIX) if given is None else Path(given)
+    if file is None:
         raise ModelError(
             f"No upsampler comes with {spec.name}: train one (`geoglot recipe upsample`) and name its file (--upsampler), "
             "or leave --upsample out."

@@ -27,6 +27,7 @@ from geoglot.geo.grid import Window
 from geoglot.geo.iou import suppress
 from geoglot.geo.scene import Scene
 from geoglot.nn.batch import ImageBatch
+from geoglot.nn.detection import Peaks
 from geoglot.tasks.detect.asked import STEP
 from geoglot.tasks.detect.boxes import SceneBoxes
 
@@ -44,6 +45,12 @@ class Boxes:
     score: Floats
     upright: Floats
     turned: Floats
+
+    @classmethod
+    def of(cls, found: Peaks) -> Boxes:
+        """What a head has found, in the number formats of numpy."""
+        label, score, upright, turned = (part.numpy() for part in (found.label, found.score, found.upright, found.turned))
+        return cls(label.astype(np.int64), score.astype(float), upright.astype(float), turned.astype(float))
 
     def take(self, rows: NDArray[Any]) -> Boxes:
         """Some of them."""

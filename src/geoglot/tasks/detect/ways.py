@@ -101,14 +101,6 @@ def by_head(found: Detector, towards: Floats) -> tiles.Finder:
     """A finder for directions (K, D) in the head's space."""
 
     def find(batch: ImageBatch) -> list[tiles.Boxes]:
-        return [
-            tiles.Boxes(
-                one.label.numpy().astype(np.int64),
-                one.score.double().numpy(),
-                one.upright.double().numpy(),
-                one.turned.double().numpy(),
-            )
-            for one in found.find(batch, towards)
-        ]
+        return [tiles.Boxes.of(one) for one in found.find(batch, towards)]
 
     return find
