@@ -54,6 +54,12 @@ class Lateral(nn.Conv2d):
         self.centre: Tensor
         self.spread: Tensor
 
+    @torch.no_grad()
+    def measure(self, x: Tensor) -> None:
+        """Take the constants from maps (B, channels, h, w) of ordinary pictures."""
+        self.centre.copy_(x.float().mean((0, 2, 3)))
+        self.spread.copy_(x.float().std((0, 2, 3)).clamp(min=1e-4))
+
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, channels, h, w) to (B, inner, h, w); the constants go into the weights, not over the map."""
         weight = self.weight / self.spread[:, None, None]
@@ -120,8 +126,7 @@ class DetectionHead(nn.Module):
         """Measure the constants: statistics of maps of ordinary pictures, and the mean of texts (K, D) of many kinds."""
         for lateral, x in zip(self.laterals, maps, strict=True):
             assert isinstance(lateral, Lateral)
-            lateral.centre.copy_(x.float().mean((0, 2, 3)))
-            lateral.spread.copy_(x.float().std((0, 2, 3)).clamp(min=1e-4))
+            lateral.measure(x)
         self.usual.copy_(texts.float().mean(0))
 
     def forward(self, maps: list[Tensor]) -> Found:

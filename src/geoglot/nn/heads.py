@@ -125,6 +125,32 @@ def fit_linear(x: Floats, y: Ints, classes: int, l2: float, toward: Floats | Non
     return LinearHead(found.astype(np.float32), (bias.detach().numpy() - found @ mean).astype(np.float32))
 
 
+def fit_share(x: Floats, share: Floats, l2: float, steps: int = 200) -> LinearHead:
+    """Fit a head of one class whose sigmoid is the ``share`` (N,) in [0, 1] that unit vectors ``x`` (N, D) stand for.
+
+    Mean cross entropy + l2 / 2 * |weight|^2, solved by L-BFGS in float64.
+    """
+    import torch
+    from torch.nn.functional import binary_cross_entropy_with_logits
+
+    mean = x.mean(axis=0, dtype=np.float64)
+    features, target = torch.from_numpy(x - mean), torch.from_numpy(share.astype(np.float64))
+    weight = torch.zeros(x.shape[1], dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    solver = torch.optim.LBFGS([weight, bias], max_iter=steps, line_search_fn="strong_wolfe", tolerance_grad=1e-7)
+
+    def loss() -> Any:
+        solver.zero_grad()
+        value = binary_cross_entropy_with_logits(features @ weight + bias, target) + 0.5 * l2 * weight.square().sum()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    with torch.enable_grad():
+        solver.step(loss)  # type: ignore[no-untyped-call]
+    found = weight.detach().numpy()
+    return LinearHead(found[None].astype(np.float32), (bias.detach().numpy() - found @ mean)[None].astype(np.float32))
+
+
 def fit_cells(cells: Floats, labels: Ints, classes: int, l2: float) -> LinearHead:
     """Fit a linear head on the cells (B, h, w, D) of maps; `UNLABELLED` cells of labels (B, h, w) are left out."""
     known = labels != UNLABELLED

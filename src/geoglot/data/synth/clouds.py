@@ -47,7 +47,7 @@ KINDS = {
 }
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _tiles(beta: float, seed: int) -> tuple[Floats, ...]:
     """A periodic fractal of unit deviation, and area averages of it, each half as fine."""
     rng = np.random.default_rng([seed, 31])
