@@ -11,6 +11,7 @@ from geoglot.archive.sources import Sources
 from geoglot.core.protocols import Dual
 from geoglot.tasks.change import ChangeMap, change
 from geoglot.tasks.classify import Labels, classify
+from geoglot.tasks.cloud import cloud, cloud_all
 from geoglot.tasks.detect import Detections, detect
 from geoglot.tasks.retrieve import retrieve
 from geoglot.tasks.segment import ClassMap, ClassMaps, segment, segment_all
@@ -25,6 +26,8 @@ __all__ = [
     "Plan",
     "change",
     "classify",
+    "cloud",
+    "cloud_all",
     "detect",
     "index",
     "load",

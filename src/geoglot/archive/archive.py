@@ -248,7 +248,10 @@ class Archive:
             vectors = asked(view)
             try:
                 with self._store.errors("Searching"):
-                    return Hits(view.answer(vectors, weight, Wanted(k, chosen, merge, frozenset(without))), title)
+                    hits = view.answer(vectors, weight, Wanted(k, chosen, merge, frozenset(without)))
+                    if not hits and "cloud_max" in (named.get("where") or {}):
+                        _check_cloud(view)
+                return Hits(hits, title)
             except ArchiveError:  # a writer may have dropped the tables of a generation that it switched away from
                 if self._view() is view:
                     raise
@@ -267,6 +270,16 @@ class Archive:
     def __repr__(self) -> str:
         view = self._view()
         return f"Archive({self.path!r}, {view.generation.model.name}, {len(view.records)} scenes, {len(view)} tiles)"
+
+
+def _check_cloud(view: View) -> None:
+    """Raise `InputError` where no tile has a share of cloud, so that a filter by it passes none."""
+    known = filters.make(where={"cloud_max": 1.0}, hidden=view.generation.hidden)
+    if len(view) and not view.listed(known, 1, 0)[1]:
+        raise InputError(
+            "No tile of the archive knows how much of it is cloud: make it anew with `geoglot index --re-embed --max-cloud 1 -o "
+            "ARCHIVE` (a smaller share leaves cloudy tiles out), or leave the filter out."
+        )
 
 
 def _text_query(view: View, words: str, encoder: TextEncoder | None) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from geoglot.archive.store import Store, Tables, Writer
 from geoglot.archive.tiling import Options, tiling
 from geoglot.core.errors import ArchiveError, GeoglotError, InputError, ModelMismatchError, RasterError
 from geoglot.core.progress import track
-from geoglot.core.protocols import ModelSpec, Scorer
+from geoglot.core.protocols import ModelSpec, Scorer, VectorScorer
 
 _ROW_BYTES = 180  # of a stored tile beside its vector, compressed: measured
 _INDEX_BYTES = 420  # of a tile in the index of a large archive: measured with nano
@@ -43,7 +43,7 @@ def index(
     workers: int | None = None,
     batch: int = 32,
     re_embed: bool = False,
-    cloud: Scorer | None = None,
+    cloud: Scorer | VectorScorer | None = None,
     max_cloud: float | None = None,
     progress: bool = True,
 ) -> Report:
@@ -52,8 +52,8 @@ def index(
     `sources` are rasters, folders, globs, addresses and open scenes; `stac` are catalogues, of whose items `collections`,
     `bbox` (west, south, east, north) and `between` (a span of time) choose some. `tile` (pixels), `gsd` (metres) and
     `overlap` (fraction) say how scenes are cut (see `archive.tiling`); an archive keeps to what it was made with. `sensor`,
-    `bands` and `time` override what the files say, and stay with the scenes. Tiles whose share of cloud is above `max_cloud`
-    are left out.
+    `bands` and `time` override what the files say, and stay with the scenes. `cloud` tells the share of cloud of each tile
+    (`tasks.cloud.scorer`), which is kept with it; tiles above `max_cloud` are left out.
 
     What is in the archive already is passed over; what has changed is replaced. With `re_embed` every scene of the archive is
     read again with `model` (and with new ways to cut tiles) into a new generation, which takes the place of the old one at
@@ -66,7 +66,9 @@ def index(
 
     started = clock.monotonic()
     if max_cloud is not None and cloud is None:
-        raise InputError("max_cloud needs a cloud scorer: pass cloud=.")
+        raise InputError("max_cloud needs a cloud scorer: pass cloud=geoglot.tasks.cloud.scorer(model).")
+    if max_cloud is not None and not 0 <= max_cloud <= 1:
+        raise InputError(f"The most cloud of a tile is a share from 0 to 1, got {max_cloud}.")
     if batch < 1:
         raise InputError(f"A batch holds at least one tile, got {batch}.")
     encoder = tile_encoder(model)

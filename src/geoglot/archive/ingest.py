@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoglot.archive.pipeline import End, Job, Piece, Reader, Tray
 from geoglot.archive.rows import Tiles, run_of, scene_row, tile_batch
@@ -16,7 +17,7 @@ from geoglot.archive.sources import Prepared, Source, check_size
 from geoglot.archive.store import Tables, Writer
 from geoglot.archive.tiling import tiling
 from geoglot.core.progress import Progress
-from geoglot.core.protocols import Scorer, TileEncoder
+from geoglot.core.protocols import Scorer, TileEncoder, VectorScorer
 
 FLUSH_ROWS = 8192
 FLUSH_SECONDS = 30.0
@@ -59,7 +60,13 @@ class Ingest:
     """One run of ingest into one generation of an archive, whose lock the caller holds."""
 
     def __init__(
-        self, writer: Writer, tables: Tables, encoder: TileEncoder, batch: int, cloud: Scorer | None, max_cloud: float | None
+        self,
+        writer: Writer,
+        tables: Tables,
+        encoder: TileEncoder,
+        batch: int,
+        cloud: Scorer | VectorScorer | None,
+        max_cloud: float | None,
     ) -> None:
         self._writer, self._tables, self._encoder = writer, tables, encoder
         self._cloud, self._max_cloud = cloud, max_cloud
@@ -123,17 +130,7 @@ class Ingest:
         n = len(self._tray.waiting)
         if n == 0:
             return
-        pixels, seen, gsd = self._tray.arrays()
-        clouds: list[float | None] = [None] * n
-        kept = np.arange(n)
-        if self._cloud is not None:
-            shares = np.asarray(self._cloud.score(pixels, seen), dtype=np.float32)
-            clouds = [float(share) for share in shares]
-            if self._max_cloud is not None:
-                kept = np.flatnonzero(shares <= self._max_cloud)
-        if len(kept) < n:
-            pixels, seen, gsd = pixels[kept], seen[kept], gsd[kept]
-        vectors = self._encoder.encode(pixels, seen, gsd) if len(kept) else np.zeros((0, self._encoder.spec.dim), np.float32)
+        kept, clouds, vectors = self._seen()
         place = {int(index): row for row, index in enumerate(kept)}
         for index, (job, window, valid) in enumerate(self._tray.waiting):
             job.inflight -= 1
@@ -147,6 +144,26 @@ class Ingest:
             rows.vectors.append(vectors[place[index]])
             self._count += 1
         self._tray.waiting.clear()
+
+    def _seen(self) -> tuple[NDArray[np.intp], list[float | None], NDArray[np.float32]]:
+        """Of what waits: which tiles are kept, the share of cloud of all, the vectors of those that are kept."""
+        pixels, seen, gsd = self._tray.arrays()
+        if self._cloud is None:
+            return np.arange(len(gsd)), [None] * len(gsd), self._encoder.encode(pixels, seen, gsd)
+        if isinstance(self._cloud, VectorScorer):
+            vectors = self._encoder.encode(pixels, seen, gsd)
+            shares = np.asarray(self._cloud.of_vectors(vectors), dtype=np.float32)
+            kept = self._clear(shares)
+            return kept, shares.tolist(), vectors[kept]
+        shares = np.asarray(self._cloud.score(pixels, seen), dtype=np.float32)
+        kept = self._clear(shares)
+        if not len(kept):
+            return kept, shares.tolist(), np.zeros((0, self._encoder.spec.dim), np.float32)
+        return kept, shares.tolist(), self._encoder.encode(pixels[kept], seen[kept], gsd[kept])
+
+    def _clear(self, shares: NDArray[np.float32]) -> NDArray[np.intp]:
+        """Which tiles are not too cloudy."""
+        return np.arange(len(shares)) if self._max_cloud is None else np.flatnonzero(shares <= self._max_cloud)
 
     def _end(self, item: End) -> None:
         if item.error is not None and item.job is None:

@@ -28,6 +28,9 @@ def run(
         str | None, typer.Option(metavar="TIME", help="A date, month, year or interval A/B; .. is an open end.")
     ] = None,
     sensor: Annotated[str | None, typer.Option(metavar="NAME", help="Only scenes of this sensor.")] = None,
+    max_cloud: Annotated[
+        float | None, typer.Option(metavar="0..1", help="Only tiles of which at most this share is cloud.")
+    ] = None,
     model: Annotated[
         str | None, typer.Option(metavar="FILE", help="The archive's model, where it is none of `geoglot models`.")
     ] = None,
@@ -45,6 +48,9 @@ def run(
         check_name(out)
     if sheet is not None and sheet.suffix.lower() not in (".png", ".html"):
         raise InputError(f"{sheet}: a contact sheet is a .png or a .html file.")
+    if max_cloud is not None and not 0 <= max_cloud <= 1:
+        raise InputError(f"--max-cloud is a share from 0 to 1, got {max_cloud}.")
+    where = {name: value for name, value in (("sensor", sensor), ("cloud_max", max_cloud)) if value is not None}
     box = None if bbox is None else numbers(bbox, 4, "--bbox", "W,S,E,N in degrees")
     from geoglot import models
     from geoglot.archive import Archive
@@ -61,7 +67,7 @@ def run(
         bbox=box,
         within=within,
         time=time,
-        where=None if sensor is None else {"sensor": sensor},
+        where=where or None,
         text_encoder=None if known is None or text is None else models.text_encoder(known),
         model=None if known is None or image is None else models.load(known),
     )

@@ -82,6 +82,14 @@ class Scorer(Protocol):
 
 
 @runtime_checkable
+class VectorScorer(Protocol):
+    """Gives one number a tile in [0, 1] by the tile's vector, so that the model looks at it only once."""
+
+    def of_vectors(self, vectors: FloatArray) -> FloatArray:
+        """Scores (B,) of unit vectors (B, D)."""
+
+
+@runtime_checkable
 class Segmenter(Protocol):
     """Draws classes that are given by words. A label is what it is called, followed by other words for it."""
 

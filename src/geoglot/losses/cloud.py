@@ -9,8 +9,8 @@ from geoglot.core.config import Config
 
 
 class CloudLossConfig(Config):
-    """``weight``: what a place of each class counts in the cross entropy; ``dice``: weight of the Dice term of all classes but the
-    last; ``smooth``: places added to both sides of its ratio."""
+    """``weight``: what a place of each class counts in the cross entropy; ``dice``: weight of the Dice term, of all classes but
+    the last; ``smooth``: places added to both sides of its ratio."""
 
     weight: tuple[float, ...] = (1.0, 1.5, 1.0)
     dice: float = 0.5

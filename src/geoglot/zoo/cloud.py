@@ -38,6 +38,7 @@ APART = 900_000  # number of the group of views that the constants of the head a
 GROUP = 4  # batches of views that the tower looks at together
 TILES = 5  # seed of the tiles that the linear head is fitted on
 BRIGHTER = (1.2, 2.4)  # times, of grounds that are made as light as sand or snow
+SHARES = {"sentinel-2": 0.25, "landsat": 0.1, "panchromatic": 0.05, "aid_rsicd": 0.3, "ucm": 0.15, "rendered": 0.15}
 L2 = (1e-5, 1e-4, 1e-3, 1e-2)
 
 
@@ -54,9 +55,7 @@ class Recipe(Config):
     recipe: Literal["cloud"] = "cloud"
     root: str = "../shared/data"
     model: str = "nano"
-    sources: dict[str, float] = {
-        "sentinel-2": 0.25, "landsat": 0.1, "panchromatic": 0.05, "aid_rsicd": 0.3, "ucm": 0.15, "rendered": 0.15,
-    }  # fmt: skip
+    sources: dict[str, float] = SHARES
     aerial: int = 800
     rendered: int = 69
     size: int = Field(default=192, ge=32)

@@ -1,4 +1,4 @@
-"""Clear pictures to put weather over: real scenes by sensor and composite, aerial photographs, rendered places; split by place."""
+"""Clear pictures to put weather over, split by place: scenes by sensor and composite, aerial photographs, rendered places."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ PLACES = (
 
 @dataclass(frozen=True)
 class Ground:
-    """A clear picture before it is shown: light (1 or 3, H, W) of `bands` (see `weather.put`), and which light is black and white.
+    """A clear picture before it is shown: light (1 or 3, H, W) of `bands` (see `weather.put`).
 
-    Without `limits` these are percentiles of what is seen. `label` is the scene class where there is one.
+    `limits` are the light that is shown as black and white, without them percentiles of what is seen. `label` is the scene class where there is one.
     """
 
     id: str

@@ -77,7 +77,7 @@ class ClassMap:
     """Classes of the pixels of one scene: 0 nothing of these, 1 and on the `names` in their order, 255 nothing observed.
 
     `path` is a GeoTIFF of them, `scores` one of the score of every pixel where that was kept (0 to 255 for 0 to 1). `figures`
-    is what was measured of a fitted head. `held` keeps a temporary folder alive.
+    is what was measured of a fitted head. `held` keeps a temporary folder alive. `rest` is what 0 is called.
     """
 
     of: Place
@@ -88,6 +88,7 @@ class ClassMap:
     scores: Path | None = None
     figures: dict[str, Any] | None = None
     held: Any = field(default=None, repr=False)
+    rest: str = NONE
 
     @property
     def grid(self) -> Grid | None:
@@ -102,7 +103,8 @@ class ClassMap:
     @property
     def colours(self) -> dict[str, str]:
         """The colour of each label."""
-        return colours([*self.names, NONE])
+        made = colours([*self.names, NONE])
+        return {name: made[name] for name in self.names} | {self.rest: made[NONE]}
 
     def read(self, window: Window | None = None) -> Bytes:
         """Classes (H, W) of all pixels or of a window (row, column, height, width)."""
@@ -231,7 +233,7 @@ def _tags(of: ClassMap, request: str) -> dict[str, str]:
 
 def write_raster(target: Path, rows: Rows, of: ClassMap, request: str = "") -> Path:
     """Write classes as a COG with colours and names; with the digest of a request, `finished` finds it again."""
-    values = dict(enumerate((NONE, *of.names)))
+    values = dict(enumerate((of.rest, *of.names)))
     return write_classes(target, rows, of.shape, of.grid, values, palette(of.names), NODATA, _tags(of, request))
 
 
@@ -264,9 +266,9 @@ def write_scores(target: Path, rows: Rows, shape: tuple[int, int]) -> None:
 
 
 def counted(
-    read: Callable[[str, int, int], Bytes], shape: tuple[int, int], grid: Grid | None, names: Sequence[str]
+    read: Callable[[str, int, int], Bytes], shape: tuple[int, int], grid: Grid | None, names: Sequence[str], rest: str = NONE
 ) -> tuple[ClassRow, ...]:
-    """What each class covers, nothing-of-these last; `read` gives rows of the planes "classes" and "scores"."""
+    """What each class covers, the `rest` last; `read` gives rows of the planes "classes" and "scores"."""
     height, width = shape
     lefts = np.arange(0, width, _STRIP)
     pixels, ground, score = np.zeros(256, dtype=np.int64), np.zeros(256), np.zeros(256)
@@ -287,7 +289,7 @@ def counted(
         count = int(pixels[value])
         mean = float(score[value] / count / SCORE_STEPS) if count else None
         square = float(ground[value]) if grid is not None and np.isfinite(ground[value]) else None
-        made.append(ClassRow(value, (NONE, *names)[value], count, count / observed, square, mean))
+        made.append(ClassRow(value, (rest, *names)[value], count, count / observed, square, mean))
     return tuple(made)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -29,6 +29,17 @@ Upsampler = Callable[[Tensor, Tensor], Tensor]
 LEAST = 0.05  # of what was observed around a finer cell, so that nothing is divided by next to nothing
 
 
+class Drawn(Protocol):
+    """Numbers that are drawn from pictures by something else than the model's cells: a decoder, or a head of its maps."""
+
+    @property
+    def side(self) -> int:
+        """Pixels along the side of a place."""
+
+    def __call__(self, batch: ImageBatch, variant: Variant | None) -> Tensor:
+        """Numbers (B, h, w, K)."""
+
+
 @dataclass(frozen=True)
 class Look:
     """What the model is asked of a batch of windows: numbers of cells, made `factor` times finer where there is an upsampler.
@@ -43,7 +54,7 @@ class Look:
     numbers: Callable[[Tensor], Tensor] | None = None
     upsampler: Upsampler | None = None
     factor: int = 1
-    masks: Masks | None = None
+    masks: Drawn | None = None
 
     @property
     def whole(self) -> int:

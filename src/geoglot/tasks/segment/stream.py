@@ -25,13 +25,17 @@ from geoglot.tasks.segment.blend import NODATA, Blend, Painter
 from geoglot.tasks.segment.classmap import ClassMap, ClassRow, Place
 from geoglot.tasks.segment.scoring import Look, Rule
 from geoglot.tasks.segment.work import Work, folder_of
+from geoglot.text.templates import NONE
 
 Outputs = tuple[Path, ...]
 
 
 @dataclass(frozen=True)
 class Run:
-    """How scenes are looked at and what is kept of them; `request` are all words that fix the answer, beside the scene."""
+    """How scenes are looked at and what is kept of them; `request` are all words that fix the answer, beside the scene.
+
+    `rest` is what 0 is called, and `name` the verb whose progress is shown.
+    """
 
     look: Look
     rule: Rule
@@ -44,6 +48,8 @@ class Run:
     batch: int = 32
     workers: int | None = None
     progress: bool = True
+    rest: str = NONE
+    name: str = "segment"
 
     @cached_property
     def frame(self) -> lattice.Frame:
@@ -70,7 +76,7 @@ class Run:
 
     def map_of(self, scene: Scene, path: Path, rows: tuple[ClassRow, ...]) -> ClassMap:
         """The result for a scene, whose classes are in a file."""
-        return ClassMap(Place.of(scene), self.names, self.look.model.spec.name, rows, path, figures=self.figures)
+        return ClassMap(Place.of(scene), self.names, self.look.model.spec.name, rows, path, figures=self.figures, rest=self.rest)
 
     def digest(self, fingerprint: str) -> str:
         """What names the answer for one state of a scene."""
@@ -112,7 +118,7 @@ class Canvas:
         self._paint(self._blend.until(self.lattice.cells[0]))
         folder = Path(self._held.name) if self._held is not None else self.work.folder
         raster = next((path for path in self._outputs if classmap.check_output(path) == "raster"), folder / "classes.tif")
-        rows = classmap.counted(self.work.read, self.scene.shape, self.scene.grid, self._how.names)
+        rows = classmap.counted(self.work.read, self.scene.shape, self.scene.grid, self._how.names, self._how.rest)
         made = self._how.map_of(self.scene, raster, rows)
         made.held = self._held
         classmap.write_raster(raster, lambda a, b: self.work.read("classes", a, b), made, self._request)
@@ -154,7 +160,7 @@ def run(
         return canvases[scene.id].windows
 
     by_id = {source.id: source for source in sources}
-    with track(None, "segment", "windows", quiet=not how.progress) as shown, _closing(canvases):
+    with track(None, how.name, "windows", quiet=not how.progress) as shown, _closing(canvases):
         items = embed(sources, encoder, plan, shown, how.together, how.workers, how.side)
         with closing(items):
             for item in items:

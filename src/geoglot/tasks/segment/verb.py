@@ -38,7 +38,7 @@ def segment(
     features, before any pixel is read; what `Scene.open` raises; and `InputError` for more than one scene (see `segment_all`).
     """
     outputs = (Path(out),) if isinstance(out, str | Path) else tuple(map(Path, out))
-    _check_outputs(outputs)
+    check_outputs(outputs)
     request = Request(labels, train, head, save, Settings(**settings))
     found = request.sources(source)
     if len(found) != 1:
@@ -65,23 +65,35 @@ def segment_all(
     Broken scenes are told in the result and stop nothing. The rest is as in `segment`. Raises `InputError` too for scenes of
     one name, `RasterError` when no scene can be read.
     """
+    folder, suffix = check_folder(out, suffix)
+    request = Request(labels, train, head, save, Settings(**settings))
+    found = request.sources(sources)
+    targets = named(found, folder, suffix)
+    maps, skipped = _run(model, found, request, lambda source: (targets[source.id],))
+    return ClassMaps(tuple(maps), tuple(skipped))
+
+
+def check_folder(out: str | Path, suffix: str) -> tuple[Path, str]:
+    """The folder and the suffix of the maps of many scenes. Raises `InputError` for a file, and for a suffix of no format."""
     folder = Path(out)
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
     classmap.check_output(f"scene{suffix}")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file, and several scenes need a folder: give another name after -o.")
-    request = Request(labels, train, head, save, Settings(**settings))
-    found = request.sources(sources)
+    return folder, suffix
+
+
+def named(found: Sequence[Source], folder: Path, suffix: str) -> dict[str, Path]:
+    """A file of a folder for each source, by its identifier; makes the folder. Raises `InputError` for scenes of one name."""
     targets: dict[str, Path] = {}
     for source in found:
         target = folder / f"{_stem(source.id)}{suffix}"
         if (other := next((name for name, path in targets.items() if path == target), None)) is not None:
-            raise InputError(f"{other} and {source.id} would both be written to {target}: segment them into two folders.")
+            raise InputError(f"{other} and {source.id} would both be written to {target}: write them into two folders.")
         targets[source.id] = target
     _check_apart(targets.values(), found, request)
     folder.mkdir(parents=True, exist_ok=True)
-    maps, skipped = _run(model, found, request, lambda source: (targets[source.id],))
-    return ClassMaps(tuple(maps), tuple(skipped))
+    return targets
 
 
 def _run(
@@ -94,7 +106,8 @@ def _run(
     return run(found, ready(request, model, found), outputs)
 
 
-def _check_outputs(outputs: Sequence[Path]) -> None:
+def check_outputs(outputs: Sequence[Path]) -> None:
+    """Raise `InputError` for files of no format, in no folder, or named twice."""
     for path in outputs:
         classmap.check_output(path)
         if not path.parent.is_dir():
