@@ -23,12 +23,9 @@ from geoglot.nn.batch import ImageBatch
 SIDE = 256  # pixels of a picture
 CELL = 16  # pixels that its sides are multiples of
 DRAWS = {"sentinel-2": 6, "landsat": 2, "panchromatic": 6}  # skies over each window, one over those of other sources
-COUNTS: Mapping[Split, tuple[int, int]] = {
-    "train": (60, 23),
-    "val": (60, 23),
-    "test": (150, 46),
-}  # photographs of a set, rendered
-SEEDS: Mapping[Split, int] = {"train": 11, "val": 12, "test": 13}
+# photographs of each set, and rendered places
+COUNTS: Mapping[Split, tuple[int, int]] = {"val": (60, 23), "test": (150, 46)}
+SEEDS: Mapping[Split, int] = {"val": 12, "test": 13}
 ORDER = np.array([CLOUD, SHADOW, CLEAR], np.uint8)  # of the logits of `nn.cloud.KINDS`
 
 Bytes = NDArray[np.uint8]
@@ -57,7 +54,7 @@ class Shown:
 
 
 def shown(root: Path, split: Split) -> list[Shown]:
-    """The pictures of a split: windows of its grounds under weather that the split's seed draws, always the same."""
+    """The pictures of val or test: windows of its grounds under weather that the split's seed draws, always the same."""
     aerial, rendered = COUNTS[split]
     made = []
     for number, ground in enumerate(grounds.load(root, split, aerial, rendered)):

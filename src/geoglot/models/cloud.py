@@ -32,8 +32,8 @@ Floats = NDArray[np.float32]
 class CloudCard:
     """What a cloud head's file says beside its weights.
 
-    ``model`` is the hash of the model that it belongs to, ``present`` the share of cloud, by a tile's vector, from which on the tile
-    is best called cloudy, ``figures`` what was measured.
+    ``model`` is the hash of the model that it belongs to, ``present`` the share of cloud, by a tile's vector, from which on the
+    tile is best called cloudy, ``figures`` what was measured.
     """
 
     model: str
@@ -102,7 +102,7 @@ class CloudMasker:
 
     @torch.inference_mode()
     def logits(self, batch: ImageBatch) -> Tensor:
-        """Logits (B, h, w, 3) of `nn.cloud.KINDS`, a place every `STRIDE` pixels, of display renderings (B, 3, H, W) in [0, 1]."""
+        """Logits (B, h, w, 3) of `nn.cloud.KINDS`, a place every `STRIDE` pixels, of display renderings (B, 3, H, W)."""
         return torch.cat([self._logits(part.to(self.model.device)) for part in self.model.parts(batch)])
 
     def _logits(self, batch: ImageBatch) -> Tensor:

@@ -25,7 +25,7 @@ Encode = Callable[[Tensor], Tensor]  # from the context to unit vectors (2, D): 
 def learn(
     encode: Encode, start: Tensor, x: Floats, share: Floats, steps: int = 200, lr: float = 0.01, batch: int = 256, seed: int = 0
 ) -> LinearHead:
-    """Fit a context, a scale and a bias: the sigmoid of the head is the ``share`` (N,) that unit vectors ``x`` (N, D) stand for."""
+    """Fit context, scale and bias: the sigmoid of the head is the ``share`` (N,) that unit vectors ``x`` (N, D) stand for."""
     torch.manual_seed(seed)
     context = start.detach().clone().requires_grad_(True)
     scale, bias = torch.tensor(math.log(20.0), requires_grad=True), torch.zeros((), requires_grad=True)

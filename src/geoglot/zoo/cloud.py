@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -17,8 +15,8 @@ from torch import Tensor, nn
 
 from geoglot.core.config import Config
 from geoglot.data.augment import AugmentConfig, recolour
-from geoglot.data.build import grounds, weather
-from geoglot.data.build.grounds import Ground
+from geoglot.data.build import grounds
+from geoglot.data.build.grounds import Ground, ViewConfig
 from geoglot.data.build.weather import CLEAR, CLOUD, SHADOW
 from geoglot.evals import sky
 from geoglot.evals.sky import Shown
@@ -37,8 +35,6 @@ from geoglot.train.loop import Group, TrainConfig, fit
 APART = 900_000  # number of the group of views that the constants of the head are measured on
 GROUP = 4  # batches of views that the tower looks at together
 TILES = 5  # seed of the tiles that the linear head is fitted on
-BRIGHTER = (1.2, 2.4)  # times, of grounds that are made as light as sand or snow
-SHARES = {"sentinel-2": 0.25, "landsat": 0.1, "panchromatic": 0.05, "aid_rsicd": 0.3, "ucm": 0.15, "rendered": 0.15}
 L2 = (1e-5, 1e-4, 1e-3, 1e-2)
 
 
@@ -55,7 +51,7 @@ class Recipe(Config):
     recipe: Literal["cloud"] = "cloud"
     root: str = "../shared/data"
     model: str = "nano"
-    sources: dict[str, float] = SHARES
+    sources: dict[str, float] = grounds.SHARES
     aerial: int = 800
     rendered: int = 69
     size: int = Field(default=192, ge=32)
@@ -107,7 +103,7 @@ class Stream:
 
     def __init__(self, found: Sequence[Ground], model: DualModel, recipe: Recipe) -> None:
         self.grounds, self.model, self.recipe = found, model, recipe
-        self.chance = chances(found, recipe.sources)
+        self.chance = grounds.chances(found, recipe.sources)
         self._group: tuple[int, Views] | None = None
 
     def batch(self, index: int) -> Views:
@@ -135,13 +131,9 @@ class Stream:
 
     def view(self, rng: np.random.Generator, size: int | None = None) -> Shown:
         """A picture of some ground under some weather, of ``size`` pixels a side."""
-        ground = self.grounds[int(rng.choice(len(self.chance), p=self.chance))]
-        side = size or self.recipe.size
-        low, high = (math.log(value) for value in self.recipe.zoom)
-        part = ground.cut(side * math.exp(rng.uniform(low, high)), side, rng)
-        if rng.random() < self.recipe.bright:
-            part = replace(part, light=part.light * np.float32(rng.uniform(*BRIGHTER)))
-        pixels, index = part.under(weather.drawn(rng, self.recipe.clear))
+        recipe = self.recipe
+        how = ViewConfig(size=size or recipe.size, zoom=recipe.zoom, clear=recipe.clear, bright=recipe.bright)
+        ground, pixels, index = grounds.view(self.grounds, self.chance, how, rng)
         return Shown(ground.id, ground.source, ground.label, pixels, index)
 
 
@@ -150,14 +142,6 @@ def tower(model: DualModel, batch: ImageBatch) -> list[Tensor]:
     """What leaves the stages for pictures (B, 3, H, W) in [0, 1]."""
     parts = [model.model.image.maps(part.pixels, part.valid) for part in model.parts(batch.to(model.device))]
     return [torch.cat(level) for level in zip(*parts, strict=True)]
-
-
-def chances(found: Sequence[Ground], shares: dict[str, float]) -> NDArray[np.float64]:
-    """Give the chance of each ground in a draw: by source, alike within it."""
-    count = {name: sum(ground.source == name for ground in found) for name in shares}
-    every = np.array([shares.get(ground.source, 0.0) / max(count.get(ground.source, 1), 1) for ground in found])
-    made: NDArray[np.float64] = every / every.sum()
-    return made
 
 
 def compare(module: nn.Module, batch: Views, recipe: Recipe) -> tuple[Tensor, dict[str, float]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from geoglot.core.config import Config
 from geoglot.core.errors import DataError
 from geoglot.core.parts import find
 from geoglot.data.build import weather
@@ -27,6 +30,8 @@ Bytes = NDArray[np.uint8]
 FIRST_SEED = 820_000  # far from the seeds of other trainings, demonstrations and tests
 RENDERED, AERIAL = "rendered", ("aid_rsicd", "ucm")
 TRUE, INFRARED, SHORT = ("red", "green", "blue"), ("nir", "red", "green"), ("swir16", "nir", "red")
+SHARES = {"sentinel-2": 0.25, "landsat": 0.1, "panchromatic": 0.05, "aid_rsicd": 0.3, "ucm": 0.15, "rendered": 0.15}
+BRIGHTER = (1.2, 2.4)  # times, of grounds that are made as light as sand or snow
 SNOW = (0.0, 0.0, 0.7, 1.0)
 
 
@@ -62,7 +67,8 @@ PLACES = (
 class Ground:
     """A clear picture before it is shown: light (1 or 3, H, W) of `bands` (see `weather.put`).
 
-    `limits` are the light that is shown as black and white, without them percentiles of what is seen. `label` is the scene class where there is one.
+    `limits` are the light that is shown as black and white, without them percentiles of what is seen. `label` is the scene
+    class where there is one.
     """
 
     id: str
@@ -102,6 +108,36 @@ class Ground:
 
 def _resized(band: Floats, size: int, frame: tuple[float, float, float, float]) -> Floats:
     return np.asarray(Image.fromarray(band).resize((size, size), Image.Resampling.BILINEAR, frame), np.float32)
+
+
+class ViewConfig(Config):
+    """A view of ``size`` pixels shows ``zoom`` times as many of its ground, under weather of which ``clear`` is the share without
+    a cloud; a share ``bright`` of the grounds is as light as sand, salt or snow."""
+
+    size: int = 192
+    zoom: tuple[float, float] = (0.6, 1.6)
+    clear: float = 0.25
+    bright: float = 0.12
+
+
+def view(
+    found: Sequence[Ground], chance: NDArray[np.float64], config: ViewConfig, rng: np.random.Generator
+) -> tuple[Ground, Bytes, Bytes]:
+    """A part of some ground under some weather: what it is of, the picture (S, S, 3) and the classes of its pixels (S, S)."""
+    ground = found[int(rng.choice(len(chance), p=chance))]
+    low, high = (math.log(value) for value in config.zoom)
+    part = ground.cut(config.size * math.exp(rng.uniform(low, high)), config.size, rng)
+    if rng.random() < config.bright:
+        part = replace(part, light=part.light * np.float32(rng.uniform(*BRIGHTER)))
+    return part, *part.under(weather.drawn(rng, config.clear))
+
+
+def chances(found: Sequence[Ground], shares: Mapping[str, float] = SHARES) -> NDArray[np.float64]:
+    """Give the chance of each ground in a draw: by source, alike within it."""
+    count = Counter(ground.source for ground in found)
+    every = np.array([shares.get(ground.source, 0.0) / count[ground.source] for ground in found])
+    made: NDArray[np.float64] = every / every.sum()
+    return made
 
 
 def load(root: Path, split: Split, aerial: int, rendered: int) -> list[Ground]:

@@ -12,7 +12,7 @@ from geoglot.core.errors import InputError
 from geoglot.core.protocols import Scorer, VectorScorer
 from geoglot.nn.heads import LinearHead
 from geoglot.tasks.classify import prompts
-from geoglot.text.clouds import CLOUDED, CLEAR
+from geoglot.text.clouds import CLEAR, CLOUDED
 
 Floats = NDArray[np.float32]
 By = Literal["vector", "mask", "words"]
@@ -62,8 +62,8 @@ def by_words(model: Any) -> LinearHead:
 def scorer(model: Any, by: str = "vector", head: str | Path | None = None) -> Scorer | VectorScorer:
     """What tells the share of cloud of tiles: by their "vector" or by a "mask" with a cloud head, or by "words" with any model.
 
-    By words it is a chance that there is cloud, and no share. Raises `InputError` for another way, `ModelError` for a model without
-    a cloud head.
+    By words it is a chance that there is cloud, and no share. Raises `InputError` for another way, `ModelError` for a model
+    without a cloud head.
     """
     if by not in BY:
         raise InputError(f"Cloud is told by {', '.join(BY)}, got {by!r}.")

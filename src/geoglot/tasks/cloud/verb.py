@@ -20,8 +20,8 @@ REST = "clear"
 
 @dataclass(frozen=True)
 class Settings:
-    """How scenes are looked at: `head` is a file of the recipe cloud in place of the model's own, `gsd` metres a pixel; the rest is
-    as for `segment`."""
+    """How scenes are looked at: `head` is a file of the recipe cloud in place of the model's own, `gsd` metres a pixel; the rest
+    is as for `segment`."""
 
     head: str | Path | None = None
     gsd: float | None = None
@@ -55,8 +55,8 @@ class Settings:
 def cloud(model: Any, source: Any, *, out: str | Path | Sequence[str | Path] = (), **settings: Any) -> ClassMap:
     """Tell cloud (1), cloud shadow (2) and clear ground (0) for every pixel of one scene; 255 is where nothing was observed.
 
-    `model` is nano, its name, or a function that loads it once the request is known to make sense. `out` are files to write: .tif for
-    a COG with colours, .gpkg, .geojson or .parquet for polygons. For `settings` see `Settings`.
+    `model` is nano, its name, or a function that loads it once the request is known to make sense. `out` are files to write: .tif
+    for a COG with colours, .gpkg, .geojson or .parquet for polygons. For `settings` see `Settings`.
 
     Raises `InputError` for outputs and settings that make no sense, `ModelError` for a model without a cloud head, `RasterError`
     for radar, which sees through clouds, what `Scene.open` raises, and `InputError` for more than one scene (see `cloud_all`).
