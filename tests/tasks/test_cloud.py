@@ -60,7 +60,7 @@ def test_a_mask_holds_cloud_shadow_and_clear(tmp_path: Path, model: DualModel, h
 def test_windows_do_not_show(tmp_path: Path, model: DualModel, head: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = cloud_kit.scene(tmp_path)
     whole = cloud(model, path, head=head, **QUIET).read()
-    monkeypatch.setattr("geoglot.models.dual.WINDOW", 64)
+    monkeypatch.setattr("geoglot.models.dual.WINDOW", 96)
     monkeypatch.setattr("geoglot.models.dual.MARGIN", 16)
     parts_of_it = cloud(model, path, head=head, **QUIET).read()
     assert (whole == parts_of_it).mean() > 0.999

@@ -12,30 +12,33 @@ from geoglot import models
 from geoglot.core.errors import ModelError, RasterError
 from geoglot.geo.scene import Scene
 from geoglot.models.cloud import CloudMasker, open_masker
+from geoglot.models.dense import Variant
 from geoglot.models.dual import DualModel
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.cloud import STRIDE
 from geoglot.tasks.cloud.verb import NAMES, REST, Settings
 from geoglot.tasks.segment.lattice import Lattice
-from geoglot.tasks.segment.scoring import Look, Rule, with_share
+from geoglot.tasks.segment.scoring import Look, Rule
 from geoglot.tasks.segment.stream import Run
 
 
 @dataclass(frozen=True)
-class CloudLook(Look):
-    """What the cloud head is asked of a batch of windows."""
+class CloudMasks:
+    """The cloud head as what draws numbers from pictures."""
 
-    masker: CloudMasker | None = None
+    masker: CloudMasker
 
     @property
-    def cell(self) -> int:
-        """Side in pixels of what the head tells apart."""
+    def side(self) -> int:
+        """Side in pixels of what the head tells apart. Raises `ModelError` where the model's cells are not of whole places."""
+        own = self.masker.model.cells.side
+        if own % STRIDE:
+            raise ModelError(f"The cloud head's places of {STRIDE} pixels do not fit cells of {own}: train it for this model.")
         return STRIDE
 
-    def __call__(self, batch: ImageBatch) -> Tensor:
-        """Logits and the share of each place that was observed: (B, h, w, 3 + 1)."""
-        assert self.masker is not None
-        return with_share(self.masker.logits(batch), batch)
+    def __call__(self, batch: ImageBatch, variant: Variant | None) -> Tensor:
+        """Logits (B, h, w, 3) of `nn.cloud.KINDS`; there is one way, whatever the variant."""
+        return self.masker.logits(batch)
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def ready(model: Any, asked: Settings) -> Run:
         "asked": [asked.sensor, asked.bands, asked.time],
         "least": asked.least,
     }
-    look = CloudLook(masker.model, masker=masker)
+    look = Look(masker.model, masks=CloudMasks(masker))
     rule = Rule(1.0, background=True)  # of the logits the last is that of clear ground, which is 0
     return CloudRun(
         look, rule, NAMES, asked.options, fixed, len(NAMES) + 1, asked.least, None, asked.batch, asked.workers, asked.progress,

@@ -43,13 +43,12 @@ class ByMask:
         import torch
 
         from geoglot.nn.batch import ImageBatch
-        from geoglot.tasks.segment.scoring import with_share
 
-        batch = ImageBatch.of(torch.from_numpy(tiles), torch.from_numpy(valid))
-        found = with_share(self.masker.logits(batch), batch)
-        weight = found[..., -1]
-        cloudy = (found[..., :-1].argmax(-1) == 0).float() * weight
-        made: Floats = (cloudy.sum((1, 2)) / weight.sum((1, 2)).clamp(min=1e-6)).cpu().numpy()
+        seen = torch.from_numpy(valid)
+        kinds = self.masker.logits(ImageBatch.of(torch.from_numpy(tiles), seen)).argmax(-1).cpu()
+        weight = torch.nn.functional.adaptive_avg_pool2d(seen[:, None].float(), (kinds.shape[1], kinds.shape[2]))[:, 0]
+        cloudy = (kinds == 0).float() * weight
+        made: Floats = (cloudy.sum((1, 2)) / weight.sum((1, 2)).clamp(min=1e-6)).numpy()
         return made
 
 
