@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,12 +30,14 @@ def learn(
     torch.manual_seed(seed)
     context = start.detach().clone().requires_grad_(True)
     scale, bias = torch.tensor(math.log(20.0), requires_grad=True), torch.zeros((), requires_grad=True)
-    solver = torch.optim.AdamW([{"params": [context]}, {"params": [scale, bias], "lr": 3 * lr}], lr=lr, weight_decay=0.0)
+    groups: list[dict[str, Any]] = [{"params": [context]}, {"params": [scale, bias]}]
+    solver = torch.optim.AdamW(groups, lr=lr, weight_decay=0.0)
     images, target = torch.from_numpy(x), torch.from_numpy(share.astype(np.float32))
 
     def direction() -> Tensor:
         meant, other = encode(context)
-        return scale.exp() * (meant - other)
+        found: Tensor = scale.exp() * (meant - other)
+        return found
 
     with torch.enable_grad():
         for step in range(steps):

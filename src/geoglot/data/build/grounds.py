@@ -165,7 +165,7 @@ def of_scene(opened: Scene, names: Sequence[str], id: str, source: str) -> Groun
     raster = opened.read(bands=names)
     fixed = opened.sensor.stretch is not None and opened.sensor.stretch[1] <= 1 and opened.dtype != "uint8"
     black, white = opened.sensor.stretch if fixed and opened.sensor.stretch is not None else (0.0, 1.0)
-    light = (raster.data.astype(np.float32) - low) / (high - low) * (white - black) + black
+    light = ((raster.data - low) / (high - low) * (white - black) + black).astype(np.float32)
     known = fixed or opened.dtype == "uint8"
     gamma = opened.sensor.gamma if opened.dtype != "uint8" else 1.0
     return Ground(id, source, light, raster.bands, not fixed, (black, white) if known else None, gamma)
