@@ -37,7 +37,7 @@ def test_it_learns_a_picture_by_heart() -> None:
     true = wanted.repeat_interleave(4, 2).repeat_interleave(4, 3)
     judged = torch.ones(2, 16, 16, dtype=torch.bool)
     solver = torch.optim.Adam(head.parameters(), 0.01)
-    for _ in range(80):
+    for _ in range(50):
         solver.zero_grad()
         value, _ = cloud(head(seen, pixels), true, judged, CloudLossConfig())
         value.backward()

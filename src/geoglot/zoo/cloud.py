@@ -68,7 +68,7 @@ class Recipe(Config):
     )
     loss: CloudLossConfig = CloudLossConfig()
     train: TrainConfig = TrainConfig(
-        steps=1800, warmup=60, weight_decay=0.01, clip=10.0, ema=0.995, validate_every=300, prefetch=4
+        steps=2200, warmup=60, weight_decay=0.01, clip=10.0, ema=0.995, validate_every=550, prefetch=4
     )
 
 
