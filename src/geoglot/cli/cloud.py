@@ -84,7 +84,7 @@ def _made(model: Any, sources: list[str], out: list[Path], suffix: str | None, o
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    lines = [("scene", "cloud", "shadow", "clear")]
+    lines: list[tuple[str, ...]] = [("scene", "cloud", "shadow", "clear")]
     lines += [(Path(row["scene"]).name, *(f"{row[name]:.1%}" for name in lines[0][1:])) for row in rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join(

@@ -48,13 +48,14 @@ Bytes = NDArray[np.uint8]
 
 def brightness(one: Shown) -> NDArray[np.float32]:
     """The darkest channel (H, W): clouds are white."""
-    return (one.pixels.min(-1) / 255).astype(np.float32)
+    made: NDArray[np.float32] = np.asarray(one.pixels.min(-1), np.float32) / np.float32(255)
+    return made
 
 
 def hot(one: Shown) -> NDArray[np.float32]:
     """The third channel less half of the first, blue less half of red in true colour (after Zhang et al. 2002's HOT)."""
-    x = one.pixels.astype(np.float32) / 255
-    made: NDArray[np.float32] = 2 * (x[..., 2] - 0.5 * x[..., 0])
+    x = np.asarray(one.pixels, np.float32) / np.float32(255)
+    made: NDArray[np.float32] = np.float32(2) * x[..., 2] - x[..., 0]
     return made
 
 

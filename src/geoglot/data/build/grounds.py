@@ -165,7 +165,7 @@ def of_scene(opened: Scene, names: Sequence[str], id: str, source: str) -> Groun
     raster = opened.read(bands=names)
     fixed = opened.sensor.stretch is not None and opened.sensor.stretch[1] <= 1 and opened.dtype != "uint8"
     black, white = opened.sensor.stretch if fixed and opened.sensor.stretch is not None else (0.0, 1.0)
-    light = ((raster.data - low) / (high - low) * (white - black) + black).astype(np.float32)
+    light: Floats = ((raster.data - low) / (high - low) * (white - black) + black).astype(np.float32)
     known = fixed or opened.dtype == "uint8"
     gamma = opened.sensor.gamma if opened.dtype != "uint8" else 1.0
     return Ground(id, source, light, raster.bands, not fixed, (black, white) if known else None, gamma)
@@ -178,7 +178,7 @@ def photographs(root: Path, split: Split, count: int) -> Iterator[Ground]:
         rng = np.random.default_rng([len(samples), 53])
         for i in sorted(rng.permutation(len(samples))[:count]):
             pixels = samples[i].pictures[0].read()
-            light = np.moveaxis(pixels, -1, 0).astype(np.float32) / 255
+            light = np.moveaxis(pixels, -1, 0).astype(np.float32) / np.float32(255)
             yield Ground(samples[i].id, name, light, RGB, True, label=samples[i].label or "")
 
 
@@ -192,5 +192,5 @@ def made_up(split: Split, count: int, size: int = 320) -> Iterator[Ground]:
         snow = float(rng.choice(SNOW))
         when = datetime(2021, 1 if snow else int(rng.integers(4, 10)), 15, tzinfo=UTC)
         view = scene(seed, kind, gsd=gsd, size=size, bands=bands, date=when, snow=snow)
-        light = view.raster.data.astype(np.float32) / 255
+        light = view.raster.data.astype(np.float32) / np.float32(255)
         yield Ground(f"{RENDERED}/{seed}", RENDERED, light, view.raster.bands, True, label="snow" if snow else kind)
