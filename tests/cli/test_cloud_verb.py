@@ -52,6 +52,7 @@ def test_a_folder_of_masks_and_a_broken_file(sky: Command, tmp_path: Path) -> No
     ("args", "told"),
     [
         (("cloud", "a.tif", "-o", "m.png"), "says the format"),
+        (("cloud", "a.tif", "-o", "a.tif"), "written over"),
         (("cloud", "a.tif", "-o", "m.tif", "--format", "tif"), "--format is for a folder"),
         (("cloud", "a.tif", "--head", "none.safetensors"), "no cloud head"),
         (("cloud", "a.tif"), "made for a model of hash"),

@@ -12,7 +12,7 @@ from geoglot.archive.sources import Source, Sources, listed
 from geoglot.archive.tiling import Options
 from geoglot.core.errors import InputError, NotFoundError
 from geoglot.tasks.segment.classmap import ClassMap, ClassMaps
-from geoglot.tasks.segment.verb import check_folder, check_outputs, named
+from geoglot.tasks.segment.verb import check_folder, check_outputs, keep_apart, named
 
 NAMES = ("cloud", "shadow")  # values 1 and 2 of a mask
 REST = "clear"
@@ -47,6 +47,11 @@ class Settings:
         """How to cut windows."""
         return Options(None, self.gsd)
 
+    @property
+    def files(self) -> tuple[str | Path, ...]:
+        """What is read beside scenes."""
+        return () if self.head is None else (self.head,)
+
     def sources(self, given: Sources) -> list[Source]:
         """The scenes that are meant."""
         return listed(given, Asked(self.sensor, tuple(self.bands) if self.bands else None, self.time))
@@ -67,6 +72,7 @@ def cloud(model: Any, source: Any, *, out: str | Path | Sequence[str | Path] = (
     found = asked.sources(source)
     if len(found) != 1:
         raise InputError(f"{source} are {len(found)} scenes: use cloud_all, or name a folder for the output (-o masks/).")
+    keep_apart(outputs, found, (), asked.files)
     return _run(model, found, asked, lambda _: outputs)[0][0]
 
 
@@ -79,7 +85,7 @@ def cloud_all(model: Any, sources: Sources, *, out: str | Path, suffix: str = ".
     folder, suffix = check_folder(out, suffix)
     asked = Settings(**settings)
     found = asked.sources(sources)
-    targets = named(found, folder, suffix)
+    targets = named(found, folder, suffix, (), asked.files)
     maps, skipped = _run(model, found, asked, lambda source: (targets[source.id],))
     return ClassMaps(tuple(maps), tuple(skipped))
 

@@ -43,7 +43,7 @@ def segment(
     found = request.sources(source)
     if len(found) != 1:
         raise InputError(f"{source} are {len(found)} scenes: use segment_all, or name a folder for the output (-o maps/).")
-    _check_apart(outputs, found, request)
+    keep_apart(outputs, found, *_others(request))
     maps, _ = _run(model, found, request, lambda _: outputs)
     return maps[0]
 
@@ -68,7 +68,7 @@ def segment_all(
     folder, suffix = check_folder(out, suffix)
     request = Request(labels, train, head, save, Settings(**settings))
     found = request.sources(sources)
-    targets = named(found, folder, suffix)
+    targets = named(found, folder, suffix, *_others(request))
     maps, skipped = _run(model, found, request, lambda source: (targets[source.id],))
     return ClassMaps(tuple(maps), tuple(skipped))
 
@@ -83,15 +83,20 @@ def check_folder(out: str | Path, suffix: str) -> tuple[Path, str]:
     return folder, suffix
 
 
-def named(found: Sequence[Source], folder: Path, suffix: str) -> dict[str, Path]:
-    """A file of a folder for each source, by its identifier; makes the folder. Raises `InputError` for scenes of one name."""
+def named(
+    found: Sequence[Source], folder: Path, suffix: str, kept: Sequence[str | Path] = (), read: Sequence[str | Path] = ()
+) -> dict[str, Path]:
+    """A file of a folder for each source, by its identifier; makes the folder.
+
+    Raises `InputError` for scenes of one name, and as `keep_apart` does.
+    """
     targets: dict[str, Path] = {}
     for source in found:
         target = folder / f"{_stem(source.id)}{suffix}"
         if (other := next((name for name, path in targets.items() if path == target), None)) is not None:
             raise InputError(f"{other} and {source.id} would both be written to {target}: write them into two folders.")
         targets[source.id] = target
-    _check_apart(targets.values(), found, request)
+    keep_apart(targets.values(), found, kept, read)
     folder.mkdir(parents=True, exist_ok=True)
     return targets
 
@@ -116,12 +121,18 @@ def check_outputs(outputs: Sequence[Path]) -> None:
         raise InputError("An output is named twice.")
 
 
-def _check_apart(outputs: Iterable[Path], found: Sequence[Source], request: Request) -> None:
-    """Raise `InputError` where the scenes, or what the request reads, would be written over."""
+def keep_apart(
+    outputs: Iterable[Path], found: Sequence[Source], kept: Sequence[str | Path] = (), read: Sequence[str | Path] = ()
+) -> None:
+    """Raise `InputError` where the scenes, or what else is `read`, would be written over, or an output by what else is `kept`."""
     scenes = [href for one in found for href in _files(one)]
-    kept = () if request.save is None else (request.save,)
-    check_apart([*outputs, *kept], [*scenes, *request.files])
+    check_apart([*outputs, *kept], [*scenes, *read])
     check_apart(kept, outputs)
+
+
+def _others(request: Request) -> tuple[Sequence[str | Path], Sequence[str | Path]]:
+    """What a request writes and reads beside maps and scenes."""
+    return (() if request.save is None else (request.save,)), tuple(request.files)
 
 
 def _files(source: Source) -> list[str]:
