@@ -82,8 +82,16 @@ def serving(archive: Path, state: Path, *options: str, port: int = 0) -> Iterato
 
 def rested(page: Any) -> None:
     """Wait until the map has drawn everything."""
-    page.wait_for_timeout(200)
+    pause(page, 400)  # longer than the map fades
     page.wait_for_selector(".map-area[aria-busy=false]")
+
+
+def pause(page: Any, milliseconds: int) -> None:
+    """Let time pass by the page's own clock, and two frames: what it had put off for less is done, on any machine."""
+    page.evaluate(
+        "time => new Promise(done => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), time))",
+        milliseconds,
+    )
 
 
 def found(page: Any) -> list[str]:
@@ -118,5 +126,5 @@ def pixels(page: Any) -> NDArray[np.uint8]:
 
 def parameters(page: Any) -> dict[str, str]:
     """What the address says, after it has been written."""
-    page.wait_for_timeout(500)
+    pause(page, 500)
     return dict(page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from browser_kit import at, found, parameters, rested
+from browser_kit import at, found, parameters, pause, rested
 
 # what can be operated and has no name
 NAMELESS = """() => [...document.querySelectorAll("button, a[href], input, select, [role=slider], canvas, img, dialog")]
@@ -56,7 +56,7 @@ def test_everything_has_a_name_and_enough_contrast(opened: Any, scheme: str) -> 
     found(page)
     for tab in ("Search", "Layers", "Analyse", "Saved"):
         page.get_by_role("tab", name=tab).click()
-        page.wait_for_timeout(300)
+        pause(page, 300)
         assert page.evaluate(NAMELESS) == [], tab
         assert page.evaluate(FAINT) == [], tab
     page.keyboard.press("?")
@@ -86,7 +86,7 @@ def test_the_whole_way_with_keys(opened: Any) -> None:
     before = parameters(page)["view"]
     page.keyboard.press("ArrowRight")
     rested(page)
-    page.wait_for_timeout(800)
+    pause(page, 800)
     assert parameters(page)["view"] != before
     page.keyboard.press("?")
     page.get_by_role("dialog", name="Help").wait_for()
@@ -129,10 +129,10 @@ def test_the_width_of_a_phone(opened: Any) -> None:
     assert 400 < panel.bounding_box()["height"] < 480
     handle = page.get_by_role("button", name="Panel:")
     handle.tap()
-    page.wait_for_timeout(400)
+    pause(page, 400)
     assert panel.bounding_box()["height"] > 780
     handle.tap()
-    page.wait_for_timeout(400)
+    pause(page, 400)
     assert panel.bounding_box()["height"] < 130
     small = """() => [...document.querySelectorAll("button, [role=tab]")].filter(one => one.checkVisibility()
       && !one.closest(".hit, .minis") && one.getBoundingClientRect().height < 24).map(one => one.outerHTML.slice(0, 100))"""
@@ -140,5 +140,5 @@ def test_the_width_of_a_phone(opened: Any) -> None:
     # the map is free now
     page.touchscreen.tap(*at(page, 0.5, 0.2))
     page.get_by_role("tab", name="Layers").tap()
-    page.wait_for_timeout(400)
+    pause(page, 400)
     assert panel.bounding_box()["height"] > 400

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from browser_kit import found, parameters, rested, until
+from browser_kit import found, parameters, pause, rested, until
 
 
 def test_an_address_brings_everything_back(opened: Any) -> None:
@@ -15,7 +15,7 @@ def test_an_address_brings_everything_back(opened: Any) -> None:
     found(page)
     page.wait_for_selector(".refined")
     rested(page)
-    page.wait_for_timeout(500)
+    pause(page, 500)
     again = opened(page.url.split("#", 1)[1])
     assert found(again) == found(page) != first
     assert parameters(again) == parameters(page)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from browser_kit import at, found, parameters, rested
+from browser_kit import at, found, parameters, pause, rested
 
 VIEW = "view=6.1147,52.304,12"  # the whole demo
 
@@ -76,7 +76,7 @@ def test_a_polygon_is_drawn_with_the_pointer(opened: Any) -> None:
     page.keyboard.press("p")
     for point in ((0.62, 0.2), (0.85, 0.2), (0.85, 0.5)):
         page.mouse.click(*at(page, *point))
-        page.wait_for_timeout(350)  # two presses in short order would be a double-click
+        pause(page, 350)  # two presses in short order would be a double-click
     page.mouse.dblclick(*at(page, 0.7, 0.5))
     page.wait_for_selector(".tag:has-text('Polygon')")
     assert len(parameters(page)["polygon"].split(" ")) == 4
@@ -90,9 +90,9 @@ def test_a_box_is_drawn_with_keys(opened: Any) -> None:
     page.keyboard.press("Enter")
     for _ in range(2):
         page.keyboard.press("ArrowRight")
-        page.wait_for_timeout(700)
+        pause(page, 700)
         page.keyboard.press("ArrowUp")
-        page.wait_for_timeout(700)
+        pause(page, 700)
     rested(page)
     page.keyboard.press("Enter")
     page.wait_for_selector(".tag:has-text('Box')")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from browser_kit import Site, found, rested
+from browser_kit import Site, found, pause, rested
 from rasterio.transform import from_origin
 
 
@@ -77,7 +77,7 @@ def test_classify_is_a_job_with_a_layer_and_its_legend(opened: Any) -> None:
     features = json.loads(Path(waiting.value.path()).read_text(encoding="utf-8"))["features"]
     assert {"forest", "farmland", "water"} >= {feature["properties"]["label"] for feature in features} - {"none of these"}
     # the address brings the result back on another page
-    page.wait_for_timeout(500)
+    pause(page, 500)
     again = opened(page.url.split("#", 1)[1])
     again.wait_for_selector(".legend")
 
@@ -151,7 +151,7 @@ def test_of_many_jobs_that_wait_the_oldest_is_followed(opened: Any) -> None:
     page.route("**/events", lambda route: asked.append(route.request.url))  # never answered
     page.reload()
     page.locator(".job.queued").nth(6).wait_for()
-    page.wait_for_timeout(500)
+    pause(page, 500)
     assert [url.split("/")[-2] for url in asked] == ["job6"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from browser_kit import at, parameters, pixels, rested, until
+from browser_kit import at, parameters, pause, pixels, rested, until
 
 VIEW = "view=6.12,52.28,13.5"  # where the river's scene lies over the country's
 
@@ -42,13 +42,13 @@ def test_a_swipe_shows_two_scenes_beside_each_other(opened: Any) -> None:
         for side in ("left", "right")
     }
     page.wait_for_selector(".swipe-pane canvas")
-    page.wait_for_timeout(3000)
+    pause(page, 3000)
     rested(page)
     half = pixels(page)
     for _ in range(20):
         page.keyboard.press("ArrowRight")
     assert divider.get_attribute("aria-valuenow") == "100"
-    page.wait_for_timeout(500)
+    pause(page, 500)
     left = pixels(page)
     # right of the middle another scene was to be seen; left of it nothing has changed
     box = page.locator(".map").bounding_box()
@@ -75,6 +75,6 @@ def test_on_a_phone_the_divider_can_be_reached(opened: Any) -> None:
     page.wait_for_selector(".panel.peek")  # out of the way
     page.locator(".handle").click()
     page.wait_for_selector(".panel.half")
-    page.wait_for_timeout(400)
+    pause(page, 400)
     box, sheet = knob.bounding_box(), page.locator(".panel").bounding_box()
     assert box["y"] + box["height"] < sheet["y"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_kit import found, pixels, rested, until
+from browser_kit import found, pause, pixels, rested, until
 from PIL import Image
 
 SIZES = {"wide": (1440, 900), "tablet": (1024, 768), "phone": (390, 844)}
@@ -37,7 +37,7 @@ def classified(page: Any) -> None:
 def swiped(page: Any) -> None:
     page.keyboard.press("s")
     page.wait_for_selector(".swipe-pane canvas")
-    page.wait_for_timeout(3000)
+    pause(page, 3000)
 
 
 SHOTS: dict[str, tuple[str, str, str, Callable[[Any], None]]] = {
@@ -58,7 +58,7 @@ def test_the_page_looks_as_in_the_documentation(opened: Any, name: str) -> None:
     phone = size == "phone"
     page = opened(state, width=width, height=height, color_scheme=scheme, is_mobile=phone, has_touch=phone)
     act(page)
-    page.wait_for_timeout(1000)
+    pause(page, 1000)
     until(page, "[...document.images].every(one => one.complete || one.getBoundingClientRect().top > innerHeight)")
     rested(page)
     page.wait_for_selector(".notice.good", state="detached")
