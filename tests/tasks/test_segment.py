@@ -23,7 +23,7 @@ from geoglot.geo.areas import area
 from geoglot.geo.grid import Grid
 from geoglot.tasks.segment import blend, lattice, segment, segment_all
 from geoglot.tasks.segment.blend import NODATA
-from geoglot.tasks.segment.work import Work, folder_of
+from geoglot.tasks.work import Work, folder_of
 from segment_kit import CELL, Painter, fields, truth, write
 
 LABELS = "red|scarlet,green,blue"
@@ -295,7 +295,7 @@ def test_polygons_that_are_done_are_not_made_again(scene: Path, tmp_path: Path, 
 
 def test_two_writers(scene: Path, tmp_path: Path) -> None:
     out = tmp_path / "map.tif"
-    held = Work(folder_of(out), SHAPE, "other")
+    held = Work(folder_of(out), SHAPE, "other", {})
     with pytest.raises((LockedError, RasterError), match="Another process"):
         made(scene, out=out)
     held.remove()

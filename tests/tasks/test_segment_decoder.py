@@ -23,7 +23,7 @@ from geoglot.tasks.segment import Settings, segment
 from geoglot.tasks.segment.asked import Request
 from geoglot.tasks.segment.raster import RasterSegmenter
 from geoglot.tasks.segment.ready import ready
-from geoglot.tasks.segment.work import folder_of
+from geoglot.tasks.work import folder_of
 from segment_kit import Painter, fields, write
 
 SHAPE = (203, 317)

@@ -44,13 +44,3 @@ def is_native(name: str | Path) -> bool:
     if path.suffix == ".safetensors" and path.is_file():
         return weights.is_format(path)
     return str(name).split("@")[0] in embedded()
-
-
-def beside(name: str, suffix: str) -> Path | None:
-    """The file of a part that comes with a model of ours (``.detect.safetensors``, say); None where there is none."""
-    try:
-        file = native(name)
-    except NotFoundError:  # a published model, or one from elsewhere
-        return None
-    own = file.with_name(file.name.removesuffix(".safetensors") + suffix)
-    return own if own.exists() else None

@@ -18,7 +18,7 @@ from rasterio.windows import Window as RioWindow
 
 from geoglot.core.errors import InputError
 from geoglot.geo import vectors
-from geoglot.geo.areas import pixel_areas
+from geoglot.geo.areas import tally
 from geoglot.geo.grid import Grid, Window
 from geoglot.geo.raster import Raster
 from geoglot.geo.render import data_url
@@ -48,7 +48,6 @@ LAYERS = (
     ),
 )
 _REQUEST, _REPORT, _TABLE = "GEOGLOT_REQUEST", "GEOGLOT_CHANGE", "GEOGLOT_ROWS"
-_STRIP = 1024
 
 
 @dataclass(frozen=True)
@@ -222,30 +221,17 @@ def finished(outputs: Sequence[Path], request: str) -> tuple[Path, tuple[ChangeR
 
 def counted(rows: Callable[[int, int], Bytes], shape: tuple[int, int], grid: Grid | None) -> tuple[ChangeRow, ...]:
     """What each kind of change covers, what did not change last; `rows` gives all bands (3, r, W)."""
-    height, width = shape
-    lefts = np.arange(0, width, _STRIP)
-    count = len(KINDS) + 1
-    pixels, ground, score = np.zeros(count, np.int64), np.zeros(count), np.zeros(count)
-    for top in range(0, height, _STRIP):
-        bottom = min(top + _STRIP, height)
-        change, points, kind = rows(top, bottom)
-        seen = change != NODATA
-        pixels += np.bincount(kind[seen], minlength=count)
-        score += np.bincount(kind[seen], weights=points[seen], minlength=count)
-        if grid is None:
-            continue
-        middles = (lefts + np.minimum(lefts + _STRIP, width)) / 2
-        each = pixel_areas(grid, np.arange(top, bottom, dtype=np.float64) + 0.5, middles.astype(np.float64))
-        for left, column in zip(lefts, each.T, strict=True):
-            block, good = kind[:, left : left + _STRIP], seen[:, left : left + _STRIP]
-            ground += np.bincount(block[good], weights=np.broadcast_to(column[:, None], block.shape)[good], minlength=count)
-    observed = max(int(pixels.sum()), 1)
+
+    def kinds(top: int, bottom: int) -> tuple[Bytes, Bytes]:
+        _, points, kind = rows(top, bottom)
+        return kind, points  # the kind too is NODATA where nothing was observed
+
+    found = tally(kinds, shape, grid)
+    observed = max(int(found.pixels.sum() - found.pixels[NODATA]), 1)
     made = []
-    for value in (*range(1, count), 0):
-        some = int(pixels[value])
-        if not some and value:
-            continue
-        square = float(ground[value]) if grid is not None and np.isfinite(ground[value]) else None
-        mean = float(score[value] / some / STEPS) if some else None
-        made.append(ChangeRow(LAYERS[2].values[value], some, some / observed, square, mean))
+    for value in (*range(1, len(KINDS) + 1), 0):
+        some, mean = int(found.pixels[value]), found.mean(value)
+        if some or not value:
+            score = None if mean is None else mean / STEPS
+            made.append(ChangeRow(LAYERS[2].values[value], some, some / observed, found.area(value), score))
     return tuple(made)

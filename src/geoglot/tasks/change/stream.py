@@ -21,9 +21,9 @@ from geoglot.tasks.change.changemap import NODATA, STEPS, ChangeMap, Dates
 from geoglot.tasks.change.kinds import OTHER, kinds
 from geoglot.tasks.change.pair import Pair
 from geoglot.tasks.change.threshold import Histogram, clipped, false_alarm, otsu
-from geoglot.tasks.change.work import Work
-from geoglot.tasks.segment.work import folder_of
+from geoglot.tasks.work import Planes, Work, folder_of
 
+_PLANES: Planes = {"scores": np.dtype(np.float32), "kinds": np.dtype(np.uint8)}
 _STRIP = 512  # rows that are looked at at once, beside the blocks
 
 Bytes = NDArray[np.uint8]
@@ -72,7 +72,7 @@ def run(pair: Pair, how: Run, outputs: tuple[Path, ...]) -> ChangeMap:
     if (known := changemap.finished(outputs, request)) is not None:
         return ChangeMap(dates, known[1], known[0], known[2], how.said, scenes=(pair.before, pair.after))
     held = None if outputs else tempfile.TemporaryDirectory(prefix="geoglot-change-")
-    work = Work(Path(held.name) / "part" if held is not None else folder_of(outputs[0]), pair.shape, request)
+    work = Work(Path(held.name) / "part" if held is not None else folder_of(outputs[0]), pair.shape, request, _PLANES)
     try:
         _score(pair, how, work)
         made = _finish(pair, how, work, outputs, request)

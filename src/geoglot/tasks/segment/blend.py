@@ -15,6 +15,7 @@ Bytes = NDArray[np.uint8]
 Decide = Callable[[Floats], tuple[Bytes, Floats]]  # values (..., K) to classes and their scores (...)
 
 NODATA = 255
+SCORE_STEPS = 255  # a score is kept as one byte
 BLOCK_BYTES = 16 * 2**20  # of values that are held while pixels are decided
 
 

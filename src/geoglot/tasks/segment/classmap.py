@@ -20,7 +20,7 @@ from rasterio.windows import Window as RioWindow
 
 from geoglot.core.errors import InputError
 from geoglot.geo import vectors
-from geoglot.geo.areas import pixel_areas
+from geoglot.geo.areas import tally
 from geoglot.geo.grid import Grid, Window
 from geoglot.geo.raster import Raster
 from geoglot.geo.render import data_url
@@ -28,8 +28,7 @@ from geoglot.geo.scene import Scene
 from geoglot.geo.sensors import Band
 from geoglot.geo.write import write_classes
 from geoglot.tasks.segment import polygons
-from geoglot.tasks.segment.blend import NODATA
-from geoglot.tasks.segment.work import SCORE_STEPS
+from geoglot.tasks.segment.blend import NODATA, SCORE_STEPS
 from geoglot.text.colours import colours
 from geoglot.text.columns import aligned
 from geoglot.text.templates import NONE
@@ -39,7 +38,7 @@ Rows = Callable[[int, int], Bytes]  # first row and the one after the last to va
 RASTERS = (".tif", ".tiff")
 POLYGONS = (".gpkg", ".geojson", ".json", ".parquet")
 _REQUEST, _TABLE = "GEOGLOT_REQUEST", "GEOGLOT_CLASSES"  # tags of a file
-_STRIP = 1024  # rows that are read at once, and columns of a row whose pixels are taken to have one area
+_STRIP = 1024  # rows that are read at once
 _SHOWN = 384  # pixels of the picture in a notebook
 
 
@@ -269,27 +268,13 @@ def counted(
     read: Callable[[str, int, int], Bytes], shape: tuple[int, int], grid: Grid | None, names: Sequence[str], rest: str = NONE
 ) -> tuple[ClassRow, ...]:
     """What each class covers, the `rest` last; `read` gives rows of the planes "classes" and "scores"."""
-    height, width = shape
-    lefts = np.arange(0, width, _STRIP)
-    pixels, ground, score = np.zeros(256, dtype=np.int64), np.zeros(256), np.zeros(256)
-    for top in range(0, height, _STRIP):
-        bottom = min(top + _STRIP, height)
-        part = read("classes", top, bottom)
-        pixels += np.bincount(part.ravel(), minlength=256)
-        if grid is not None:
-            middles = (lefts + np.minimum(lefts + _STRIP, width)) / 2
-            each = pixel_areas(grid, np.arange(top, bottom, dtype=np.float64) + 0.5, middles.astype(np.float64))
-            for left, column in zip(lefts, each.T, strict=True):
-                block = part[:, left : left + _STRIP]
-                ground += np.bincount(block.ravel(), weights=np.repeat(column, block.shape[1]), minlength=256)
-        score += np.bincount(part.ravel(), weights=read("scores", top, bottom).ravel(), minlength=256)
-    observed = max(int(pixels.sum() - pixels[NODATA]), 1)
+    found = tally(lambda top, bottom: (read("classes", top, bottom), read("scores", top, bottom)), shape, grid)
+    observed = max(int(found.pixels.sum() - found.pixels[NODATA]), 1)
     made = []
     for value in (*range(1, len(names) + 1), 0):
-        count = int(pixels[value])
-        mean = float(score[value] / count / SCORE_STEPS) if count else None
-        square = float(ground[value]) if grid is not None and np.isfinite(ground[value]) else None
-        made.append(ClassRow(value, (rest, *names)[value], count, count / observed, square, mean))
+        count, mean = int(found.pixels[value]), found.mean(value)
+        score = None if mean is None else mean / SCORE_STEPS
+        made.append(ClassRow(value, (rest, *names)[value], count, count / observed, found.area(value), score))
     return tuple(made)
 
 

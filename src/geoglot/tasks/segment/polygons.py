@@ -20,8 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from geoglot.geo.areas import area
 from geoglot.geo.footprint import place, runs_on, split
 from geoglot.geo.grid import Grid
-from geoglot.tasks.segment.blend import NODATA
-from geoglot.tasks.segment.work import SCORE_STEPS
+from geoglot.tasks.segment.blend import NODATA, SCORE_STEPS
 
 _LONGEST, _MEASURED = 512.0, 16.0  # pixels of an edge of what is written, and of what is measured
 COLUMNS = {"scene": str, "label": str, "score": float, "area": float, "pixels": int}  # and `outline` without georeference

@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from geoglot.archive.embed import Seen, embed
 from geoglot.archive.encoder import DualEncoder
 from geoglot.archive.indexing import nothing
@@ -21,13 +23,14 @@ from geoglot.core.errors import RasterError
 from geoglot.core.progress import track
 from geoglot.geo.scene import Scene
 from geoglot.tasks.segment import classmap, lattice
-from geoglot.tasks.segment.blend import NODATA, Blend, Painter
+from geoglot.tasks.segment.blend import NODATA, SCORE_STEPS, Blend, Painter
 from geoglot.tasks.segment.classmap import ClassMap, ClassRow, Place
 from geoglot.tasks.segment.scoring import Look, Rule
-from geoglot.tasks.segment.work import Work, folder_of
+from geoglot.tasks.work import Planes, Work, folder_of
 from geoglot.text.templates import NONE
 
 Outputs = tuple[Path, ...]
+_PLANES: Planes = {"classes": np.dtype(np.uint8), "scores": np.dtype(np.uint8)}
 
 
 @dataclass(frozen=True)
@@ -95,11 +98,11 @@ class Canvas:
         self.lattice = how.lattice(scene)
         self._held = None if outputs else tempfile.TemporaryDirectory(prefix="geoglot-segment-")
         folder = Path(self._held.name) / "part" if self._held is not None else folder_of(outputs[0])
-        self.work = Work(folder, scene.shape, request)
-        first = self.work.cells
+        self.work = Work(folder, scene.shape, request, _PLANES)
+        first = int(self.work.report.get("cells", 0))  # rows of cells before it are in the rows of pixels that are done
         self.windows = lattice.windows(self.lattice, how.frame, first)
         self._blend = Blend(self.lattice, how.frame, how.channels, first)
-        self._painter = Painter(self.lattice, how.rule, self.work.rows)
+        self._painter = Painter(self.lattice, how.rule, self.work.done)
 
     def take(self, seen: Seen) -> None:
         """Take in windows, in their order."""
@@ -110,8 +113,10 @@ class Canvas:
         for first, means in parts:
             for top, classes, scores in self._painter.paint(first, means):
                 classes[~self.scene.observed((top, 0, len(classes), self.scene.shape[1]))] = NODATA
-                self.work.write(top, classes, scores)
-            self.work.mark(self._painter.done, first + len(means) - 1)
+                strip = (top, 0, *classes.shape)
+                self.work.write("classes", strip, classes)
+                self.work.write("scores", strip, np.rint(scores * SCORE_STEPS))
+            self.work.mark(self._painter.done, cells=first + len(means) - 1)
 
     def finish(self) -> ClassMap:
         """Write the outputs; the work folder goes when they are there."""
