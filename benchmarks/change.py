@@ -13,11 +13,8 @@ from __future__ import annotations
 import argparse
 import os
 import resource
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +22,7 @@ from typing import Any
 import numpy as np
 import rasterio
 
-from common import machine, make_raster
+from common import machine, make_raster, whole
 from geoglot.core.errors import GeoglotError, InputError
 from geoglot.core.parts import names
 from geoglot.data.synth.series import series
@@ -41,7 +38,7 @@ PROTOCOLS = ("landsat-taizhou-change", "sar-ottawa-change", "oscd-change")
 Case = tuple[str, Path, Path, np.ndarray, dict[str, Any]]  # group, before, after, truth (1 changed, 0 not, 255 unknown), settings
 
 
-def rendered(work: Path, seeds: int) -> Iterator[Case]:
+def rendered(work: Path, seeds: Iterable[int]) -> Iterator[Case]:
     """Pairs of rendered places, a year or more apart, in the same season and in another one."""
     one = datetime(2018, 7, 5, tzinfo=UTC)
     sensors = {
@@ -52,7 +49,7 @@ def rendered(work: Path, seeds: int) -> Iterator[Case]:
     }
     known: dict[tuple[str, int], list[Path]] = {}
     for sensor, how in sensors.items():
-        for seed in range(seeds):
+        for seed in seeds:
             other = datetime(2020, 7, 20, tzinfo=UTC) if seed % 2 else datetime(2020, 10, 10, tzinfo=UTC)
             try:
                 made = series(100 + seed, dates=(one, other), changes=6, size=256, sensor=sensor, **how).pair()
@@ -146,7 +143,7 @@ def write(path: Path, raster: Any, data: np.ndarray | None = None) -> Path:
 
 def synthetic(work: Path, folder: Path, seeds: int, methods: list[dict[str, Any]]) -> None:
     """A line for each way and kind of pair."""
-    cases = [*rendered(work, seeds), *pasted(folder, work, seeds)]
+    cases = [*rendered(work, range(seeds)), *pasted(folder, work, seeds)]
     print("| pairs | method | F1 | kappa | precision | recall |\n|---|---|---|---|---|---|")
     for group in dict.fromkeys(case[0] for case in cases):
         for how in methods:
@@ -194,14 +191,7 @@ def sizes(work: Path, sides: list[int]) -> None:
             file.write(file.read(1, window=((0, 512), (0, 512))) + 300, 1, window=((0, 512), (0, 512)))
         out = work / f"change_{side}.tif"
         out.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "geoglot", "change", *map(str, paths), "--sensor", "sentinel-2", "-o", str(out), "-q"]
-        start = time.perf_counter()
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        _, status, used = os.wait4(child.pid, 0)
-        seconds = time.perf_counter() - start
-        if status:
-            raise SystemExit(f"{' '.join(command)} ended with {status}")
-        memory = used.ru_maxrss / 2**20
+        seconds, memory = whole(["change", *map(str, paths), "--sensor", "sentinel-2", "-o", str(out), "-q"])
         rate = side * side / seconds / 1e6
         print(f"- {side} x {side}, 4 bands: {seconds:.0f} s, {rate:.2f} megapixels a second, {memory:.2f} GiB", flush=True)
         if memory > LIMIT:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -104,3 +106,13 @@ def timed(work: Callable[[], int]) -> float:
     start = time.perf_counter()
     count = work()
     return count / (time.perf_counter() - start)
+
+
+def whole(command: list[str]) -> tuple[float, float]:
+    """Seconds and peak memory in GiB of `geoglot` with these words, in a process of its own."""
+    start = time.perf_counter()
+    child = subprocess.Popen([sys.executable, "-m", "geoglot", *command], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    if status:
+        raise SystemExit(f"geoglot {' '.join(command)} ended with {status}")
+    return time.perf_counter() - start, used.ru_maxrss / 2**20

@@ -6,15 +6,11 @@ Usage: python benchmarks/memory.py [--side 30000] [--work FOLDER]
 from __future__ import annotations
 
 import argparse
-import resource
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
-from common import machine, make_raster
+from common import machine, make_raster, whole
 
 LIMIT = 1.5  # GiB
 
@@ -28,11 +24,7 @@ def main() -> None:
     path = make_raster(given.work / f"large_rgb_{given.side}.tif", given.side, 3, "uint8", 0.5, overviews=False)
     out = given.work / "large-archive"
     shutil.rmtree(out, ignore_errors=True)
-    start = time.perf_counter()
-    command = [sys.executable, "-m", "geoglot", "index", str(path), "-o", str(out)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    seconds, peak = whole(["index", str(path), "-o", str(out)])
     pixels = given.side**2 / 1e6
     print(f"{machine()}\n")
     print(f"- {given.side} x {given.side} uint8 RGB, {path.stat().st_size / 2**30:.2f} GiB on disk, {pixels:.0f} megapixels")

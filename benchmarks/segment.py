@@ -12,11 +12,8 @@ Usage: python benchmarks/segment.py [speed|size|seams ...] [--side 2000] [--side
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,7 +25,7 @@ import rasterio
 import torch
 from rasterio.windows import Window
 
-from common import machine, make_raster, paired, ratio
+from common import machine, make_raster, paired, ratio, whole
 from geoglot import models
 from geoglot.nn.batch import ImageBatch
 from geoglot.tasks.classify import prompts
@@ -111,18 +108,11 @@ def sizes(work: Path, sides: list[int]) -> None:
         path = make_raster(work / f"size_{side}.tif", side, gsd=1.0, overviews=False)
         out = work / f"size_{side}.map.tif"
         out.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "geoglot", "segment", str(path), "--labels", LABELS, "-o", str(out), "-q"]
-        start = time.perf_counter()
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        _, status, used = os.wait4(child.pid, 0)
-        seconds = time.perf_counter() - start
-        if status:
-            raise SystemExit(f"{' '.join(command)} ended with {status}")
-        peak = used.ru_maxrss / 2**20
+        seconds, peak = whole(["segment", str(path), "--labels", LABELS, "-o", str(out), "-q"])
         verdict = "within" if peak < LIMIT else "OVER"
         print(
-            f"- {side} x {side}: {seconds:.0f} s ({used.ru_utime + used.ru_stime:.0f} s of CPU), "
-            f"{side**2 / 1e6 / seconds:.2f} megapixels/s, peak {peak:.2f} GiB, {verdict} {LIMIT}",
+            f"- {side} x {side}: {seconds:.0f} s, {side**2 / 1e6 / seconds:.2f} megapixels/s, "
+            f"peak {peak:.2f} GiB, {verdict} {LIMIT}",
             flush=True,
         )
     print()

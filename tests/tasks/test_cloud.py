@@ -18,7 +18,7 @@ from geoglot.core.protocols import VectorScorer
 from geoglot.geo.grid import Grid
 from geoglot.models import cloud as parts
 from geoglot.models.dual import DualModel
-from geoglot.tasks.cloud import cloud, cloud_all, hidden, scorer
+from geoglot.tasks.cloud import cloud, cloud_all, scorer
 from segment_kit import Painter
 
 QUIET = {"progress": False}
@@ -102,19 +102,6 @@ def test_a_head_of_another_model_is_refused(tmp_path: Path, model: DualModel, he
     parts.save(other, tmp_path / "other.safetensors", model.spec)
     with pytest.raises(ModelError, match="made for a model of hash another"):
         parts.open_masker(model, tmp_path / "other.safetensors")
-
-
-def test_hidden_pixels_on_another_grid(tmp_path: Path, model: DualModel, head: Path) -> None:
-    made = cloud(model, cloud_kit.scene(tmp_path, nodata=7), out=tmp_path / "m.tif", head=head, **QUIET)
-    values = made.read()
-    assert np.array_equal(hidden(made), (values == 1) | (values == 2))
-    assert np.array_equal(hidden(tmp_path / "m.tif", shadow=False), values == 1)
-    assert np.array_equal(hidden(made, window=(16, 16, 60, 70)), hidden(made)[16:76, 16:86])
-    grid = made.grid
-    assert grid is not None
-    coarse = Grid(grid.crs, grid.transform * grid.transform.scale(2), (88, 104))
-    assert hidden(made, coarse)[24, 24]
-    assert not hidden(made, coarse)[70, 30]
 
 
 def test_scorers(tmp_path: Path, model: DualModel, head: Path) -> None:

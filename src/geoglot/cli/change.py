@@ -57,6 +57,10 @@ def run(
         str | None, typer.Option(metavar="DATE,DATE", help="When the scenes were taken, where files do not say it.")
     ] = None,
     model: Annotated[str, typer.Option(help="The model for --query, --labels and trained: a name, a hub id or a path.")] = "nano",
+    clouds: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL|FILE,FILE", help="Leave out cloud and its shadow: by a model (nano), or by masks."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The whole result as JSON.")] = False,
 ) -> None:
@@ -80,6 +84,7 @@ def run(
         sensor=named[0] if named and len(named) == 1 else named,
         bands=words(bands),
         dates=words(dates),
+        clouds=_clouds(words(clouds)),
         model=model,
         progress=not quiet,
     )
@@ -92,6 +97,11 @@ def run(
         emit_json(_whole(made))
     else:
         emit(made.table())
+
+
+def _clouds(given: list[str] | None) -> str | list[str] | None:
+    """One word that is no file of a mask is a model."""
+    return given[0] if given and len(given) == 1 and not given[0].lower().endswith((".tif", ".tiff")) else given
 
 
 def _threshold(given: str | None) -> str | float | None:

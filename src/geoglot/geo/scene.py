@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ from shapely.geometry.base import BaseGeometry
 from geoglot.core.errors import InputError, RasterError
 from geoglot.geo import display as showing
 from geoglot.geo import identify, masks, radar, reading
+from geoglot.geo.cover import Cover
 from geoglot.geo.files import Handles, fingerprint, guard, is_remote, open_dataset
 from geoglot.geo.footprint import check_earth
 from geoglot.geo.grid import Grid, Window
@@ -72,6 +74,7 @@ class Scene:
         self._lock = threading.RLock()
         self._checked: set[str] = set()
         self._masking: dict[str, masks.Masking] = {}
+        self._hiding: Cover | None = None
         if len(self.layers) != len(self.bands):
             raise InputError(f"{id}: {len(self.layers)} layers, but {len(self.bands)} bands.")
         with guard(self.href):
@@ -230,7 +233,7 @@ class Scene:
         """
         chosen = list(range(len(self.bands))) if bands is None else [self.band_index(name) for name in bands]
         with guard(self.href):
-            return reading.read(self, chosen, grid, window, shape)
+            return self._uncovered(reading.read(self, chosen, grid, window, shape), grid, window, shape)
 
     def band_index(self, name: str) -> int:
         """Position of a band by name or common name; `InputError` lists the bands there are."""
@@ -243,13 +246,43 @@ class Scene:
     def display(self, window: Window | None = None, grid: Grid | None = None, shape: tuple[int, int] | None = None) -> Raster:
         """The picture of the scene: float32 (3, H, W) in [0, 1], default composite, the sensor's fixed stretch."""
         with guard(self.href):
-            return showing.show(self, self._view, grid, window, shape)
+            return self._uncovered(showing.show(self, self._view, grid, window, shape), grid, window, shape)
+
+    @contextmanager
+    def hidden(self, mask: Scene, values: Sequence[int], grow: int = 0) -> Iterator[None]:
+        """For a while count pixels that a mask has these values for (of clouds, say) as not observed, and `grow` pixels around.
+
+        Raises what `check_mask` raises.
+        """
+        self.check_mask(mask)
+        self._hiding = Cover(mask, tuple(values), grow)
+        try:
+            yield
+        finally:
+            self._hiding = None
+
+    def check_mask(self, mask: Scene) -> None:
+        """Raise `InputError` for a mask that has not one band of this scene's own pixels."""
+        a, b = self.grid, mask.grid
+        same = a == b
+        if a is not None and b is not None and a.crs == b.crs:  # a file may have rounded a corner
+            step = ~b.transform * a.transform
+            drift = abs(step.a - 1) + abs(step.e - 1) + abs(step.b) + abs(step.d)
+            same = drift * max(self.shape) + abs(step.c) + abs(step.f) < 0.02
+        if mask.shape != self.shape or not same or len(mask.bands) != 1:
+            raise InputError(f"{mask.id} is no mask of {self.id}: it must have one band on the same pixels.")
+
+    def _uncovered(self, found: Raster, grid: Grid | None, window: Window | None, shape: tuple[int, int] | None) -> Raster:
+        """What was read, without the pixels that are hidden."""
+        if self._hiding is None:
+            return found
+        return replace(found, valid=found.valid & ~self._hiding.over(grid, window, shape))
 
     def observed(self, window: Window) -> NDArray[np.bool_]:
         """Which pixels (H, W) of a window were observed in the bands that `display` shows; no pixel is read where all were."""
         hrefs = {self.layers[i].href for i in self._view.chosen}
         plain = np.issubdtype(np.dtype(self.dtype), np.integer) and not (self.sensor.radar or self.warped or self.palette)
-        if plain and all(self.masking(href).kind == "none" for href in hrefs):
+        if plain and self._hiding is None and all(self.masking(href).kind == "none" for href in hrefs):
             return np.ones(window[2:], dtype=np.bool_)
         return self.display(window=window).valid
 

@@ -34,6 +34,8 @@ class Settings:
       after.
     - `register`: measure how far the second lies off, and move it.
     - `sensor`, `bands`, `dates`: what files do not say, for both scenes (`sensor` may name two).
+    - `clouds`: leave out what lies under cloud or its shadow: by a model or its name ("nano"), or by files of masks, one for
+      each scene (see `cloud`).
     - `least`: polygons of less than so many square metres are left out.
     """
 
@@ -48,6 +50,7 @@ class Settings:
     sensor: str | Sequence[str] | None = None
     bands: Sequence[str] | None = None
     dates: Sequence[str] | None = None
+    clouds: Any = None
     least: float = 0.0
     model: Any = "nano"
     progress: bool = True

@@ -6,6 +6,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,7 @@ from geoglot.core.errors import RasterError
 from geoglot.core.progress import track
 from geoglot.tasks.change import changemap, level
 from geoglot.tasks.change.changemap import NODATA, STEPS, ChangeMap, Dates
+from geoglot.tasks.change.clouds import Clouds
 from geoglot.tasks.change.kinds import OTHER, kinds
 from geoglot.tasks.change.pair import Pair
 from geoglot.tasks.change.threshold import Histogram, clipped, false_alarm, otsu
@@ -42,6 +44,7 @@ class Run:
     least: float = 0.0
     progress: bool = True
     said: Any = None  # what was there before and after a polygon, in words
+    clouds: Clouds | None = None
 
     @property
     def name(self) -> str:
@@ -61,6 +64,7 @@ class Run:
             "bands": [pair.first, pair.second],
             "sensors": [pair.before.sensor.id, pair.after.sensor.id],
             "dates": [str(pair.before.time), str(pair.after.time)],
+            "clouds": None if self.clouds is None else self.clouds.request,
         }
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
@@ -74,7 +78,8 @@ def run(pair: Pair, how: Run, outputs: tuple[Path, ...]) -> ChangeMap:
     held = None if outputs else tempfile.TemporaryDirectory(prefix="geoglot-change-")
     work = Work(Path(held.name) / "part" if held is not None else folder_of(outputs[0]), pair.shape, request, _PLANES)
     try:
-        _score(pair, how, work)
+        with nullcontext() if how.clouds is None else how.clouds.hiding(pair.assumptions):
+            _score(pair, how, work)
         made = _finish(pair, how, work, outputs, request)
     except BaseException:
         work.close()  # an interrupted run goes on from what is done
@@ -115,6 +120,8 @@ def _learn(pair: Pair, how: Run) -> tuple[dict[str, NDArray[Any]], dict[str, Any
     """Measure the shift, level the values, fit the method; what was found out comes as a report."""
     if how.register:
         pair.shift = level.register(pair)
+    if how.clouds is not None and not any(pair.read(window).valid.any() for window in pair.windows()):
+        raise RasterError("Clouds leave no pixel that was observed in both scenes: take clearer dates, or leave out --clouds.")
     pair.gain, pair.offset = level.levels(pair, how.level)
     shift, gsd = pair.shift, pair.before.gsd
     report: dict[str, Any] = {

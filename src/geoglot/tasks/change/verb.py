@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from geoglot.core.parts import find
 from geoglot.tasks.change import changemap, presets
 from geoglot.tasks.change.asked import Settings, paired
 from geoglot.tasks.change.changemap import ChangeMap
+from geoglot.tasks.change.clouds import clouds_of
 from geoglot.tasks.change.level import level_of
 from geoglot.tasks.change.pair import Pair
 from geoglot.tasks.change.stream import Run, run
@@ -34,7 +36,8 @@ def change(before: Any, after: Any, *, out: str | Path | Sequence[str | Path] = 
     if asked.method is not None:
         find(ROOM, asked.method)
     pair = paired(before, after, asked)
-    return run(pair, _chosen(pair, asked), outputs)
+    over = clouds_of((pair.before, pair.after), asked.clouds, asked.progress)
+    return run(pair, replace(_chosen(pair, asked), clouds=over), outputs)
 
 
 def _chosen(pair: Pair, asked: Settings) -> Run:

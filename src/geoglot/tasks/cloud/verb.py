@@ -14,7 +14,8 @@ from geoglot.core.errors import InputError, NotFoundError
 from geoglot.tasks.segment.classmap import ClassMap, ClassMaps
 from geoglot.tasks.segment.verb import check_folder, check_outputs, keep_apart, named
 
-NAMES = ("cloud", "shadow")  # values 1 and 2 of a mask
+CLOUD, SHADOW = 1, 2  # values of a mask
+NAMES = ("cloud", "shadow")
 REST = "clear"
 
 
