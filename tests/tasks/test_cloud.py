@@ -15,7 +15,6 @@ import geoglot as gg
 from geoglot.archive import Archive, index
 from geoglot.core.errors import InputError, ModelError, NotFoundError, RasterError
 from geoglot.core.protocols import VectorScorer
-from geoglot.geo.grid import Grid
 from geoglot.models import cloud as parts
 from geoglot.models.dual import DualModel
 from geoglot.tasks.cloud import cloud, cloud_all, scorer
