@@ -14,6 +14,8 @@ import pytest
 from browser_kit import serving
 
 from geoglot.data.synth import Plan, demo_scenes
+from geoglot.data.synth.series import series
+from geoglot.geo.write import write_geotiff
 
 SERVERS = ("geoglot serve ", "geoglot mcp ")
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -40,11 +42,14 @@ def lines() -> list[str]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `scenes/` and `chip.tif`, and the command `geoglot` in `bin/`."""
+    """A folder with `scenes/`, `chip.tif` and two dates of a place, and the command `geoglot` in `bin/`."""
     folder = tmp_path_factory.mktemp("readme")
     demo_scenes(folder / "scenes", seed=0, plans=PLANS)
     made = demo_scenes(folder / "chips", seed=7, plans=(Plan("chip", "harbour", 1.0, 144, DAY, (6.0, 52.0)),))
     made[0].path.rename(folder / "chip.tif")
+    pair = series(4, dates=(DAY, DAY.replace(year=2022)), changes=3, size=216, sensor="sentinel-2").pair()
+    for name, view in (("before", pair.before), ("after", pair.after)):
+        write_geotiff(folder / f"{name}.tif", view.raster, tags={"SENSOR": "sentinel-2"})
     tool = folder / "bin" / "geoglot"
     tool.parent.mkdir()
     tool.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m geoglot "$@"\n')

@@ -9,7 +9,7 @@ was missed then. -o writes every box.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -17,6 +17,7 @@ from geoglot.core.errors import InputError
 
 if TYPE_CHECKING:
     from geoglot.tasks.detect import Detections
+    from geoglot.tasks.detect.asked import Prompt, Route
 
 
 def run(
@@ -78,8 +79,8 @@ def run(
         lambda: models.load(model, activation=activation),
         source,
         labels or None,
-        examples=None if examples is None else task.Shown(examples, key, _prompt(prompt)),
-        route=_route(route),
+        examples=None if examples is None else task.Shown(examples, key, cast("Prompt", prompt)),
+        route=cast("Route", route),
         head=head,
         sam=sam,
         grounding=grounding,
@@ -105,14 +106,6 @@ def run(
         emit_json(_whole(made))
     else:
         emit(made.table())
-
-
-def _prompt(text: str) -> Any:
-    return text  # checked where it is used
-
-
-def _route(text: str) -> Any:
-    return text  # checked where it is used
 
 
 def _whole(made: Detections) -> dict[str, Any]:
