@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -141,11 +141,46 @@ class Metric(Protocol):
         """The figures of everything seen so far."""
 
 
-class Chat(Protocol):
-    """A conversational model over images."""
+@dataclass(frozen=True)
+class Said:
+    """One turn of a conversation: who says it, what, and which of the conversation's pictures stand before the text."""
 
-    def reply(self, turns: Sequence[Any], images: Sequence[Any]) -> Any:
-        """An answer to the last turn."""
+    role: Literal["system", "user", "assistant"]
+    text: str
+    pictures: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a model answers.
+
+    `boxes` are `geo.boxes.Box`es in the unit square of the pictures whose numbers are in `of`, `labels` what they are of. The
+    `confidence` is in [0, 1], None where a model has none that means something. `heat` (h, w) says how much each part of the
+    last picture counted.
+    """
+
+    text: str
+    boxes: tuple[Any, ...] = ()
+    labels: tuple[str, ...] = ()
+    of: tuple[int, ...] = ()
+    confidence: float | None = None
+    refused: bool = False
+    heat: Any = None
+
+
+@runtime_checkable
+class Chat(Protocol):
+    """A conversational model over pictures, each a `Raster` as it is shown: 3 bands in [0, 1], with grid and time if known."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model is."""
+
+    def reply(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Reply:
+        """The answer to the last turn, which is the user's."""
+
+    def stream(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Iterator[str]:
+        """The text of the answer in parts, as they come."""
 
 
 class Generator(Protocol):
