@@ -109,18 +109,20 @@ def _check_same(one: Scene, other: Scene) -> None:
 def _check_dates(one: Scene, other: Scene, asked: Settings) -> None:
     """Fill in dates that are said; they must not contradict those of the files, nor run backwards."""
     for scene, said in zip((one, other), asked.dates or (None, None), strict=True):
-        if said is None:
-            continue
-        when = parse_time(said)
-        if scene.time is not None and not _agree(scene.time, when, said):
-            raise InputError(
-                f"{scene.id} is of {scene.time:%Y-%m-%d} by what it says itself, not of {said}: correct one of them."
-            )
-        scene.time = when
+        if said is not None:
+            dated(scene, said)
     if one.time is not None and other.time is not None and one.time > other.time:
         raise InputError(
             f"{one.id} ({one.time:%Y-%m-%d}) is later than {other.id} ({other.time:%Y-%m-%d}): the scene before comes first."
         )
+
+
+def dated(scene: Scene, said: str) -> None:
+    """Give a scene the date that is said. Raises `InputError` where it tells another one itself."""
+    when = parse_time(said)
+    if scene.time is not None and not _agree(scene.time, when, said):
+        raise InputError(f"{scene.id} is of {scene.time:%Y-%m-%d} by what it says itself, not of {said}: correct one of them.")
+    scene.time = when
 
 
 def _agree(found: datetime, when: datetime, said: str) -> bool:

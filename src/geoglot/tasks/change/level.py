@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,3 +108,28 @@ def line(x: Floats, y: Floats, weight: NDArray[np.floating]) -> tuple[float, flo
         return 1.0, float(my - mx)
     gain = float(np.clip(sy / sx, 0.2, 5.0))
     return gain, float(my - gain * mx)
+
+
+def told(pair: Pair) -> dict[str, Any]:
+    """What was measured of a pair, as a report holds it."""
+    shift, gsd = pair.shift, pair.before.gsd
+    found = {
+        "down": round(shift.down, 3),
+        "across": round(shift.across, 3),
+        "metres": None if gsd is None else round(shift.length * gsd, 2),
+        "quality": round(shift.quality, 3),
+        "windows": shift.windows,
+        "used": shift.reliable,
+    }
+    lines = {"gain": pair.gain, "offset": pair.offset}
+    return {"shift": found} | {
+        name: None if line is None else [round(float(v), 6) for v in line] for name, line in lines.items()
+    }
+
+
+def taken(pair: Pair, report: Mapping[str, Any]) -> None:
+    """Take up what an earlier run told."""
+    found = report["shift"]
+    pair.shift = Shift(found["down"], found["across"], found["quality"], found["windows"], found["used"])
+    for name in ("gain", "offset"):
+        setattr(pair, name, None if report[name] is None else np.array(report[name], np.float32))

@@ -105,11 +105,16 @@ class Pair:
         row, col, height, width = window
         wide = row - halo, col - halo, height + 2 * halo, width + 2 * halo
         before, seen = inside(self.before, self.first, wide)
-        after, also = self._second(wide)
-        if self.gain is not None and self.offset is not None:
-            after = after * self.gain[:, None, None] + self.offset[:, None, None]
+        after, also = self.levelled(wide)
         valid = seen & also
         return Block(window, before, after, valid, halo, lambda: self._pictures(wide, before, after, valid))
+
+    def levelled(self, window: Window) -> tuple[Floats, Bools]:
+        """The second scene alone: moved and levelled values (C, h, w), and what was observed, of a window on the first's grid."""
+        after, seen = self._second(window)
+        if self.gain is not None and self.offset is not None:
+            after = after * self.gain[:, None, None] + self.offset[:, None, None]
+        return after, seen
 
     def _pictures(self, window: Window, before: Floats, after: Floats, valid: Bools) -> tuple[Floats, Floats]:
         """Both as they are shown to models. Levelled values are shown as those of the first scene are, so that the light and

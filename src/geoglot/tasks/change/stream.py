@@ -96,7 +96,7 @@ def _score(pair: Pair, how: Run, work: Work) -> None:
         known, report = _learn(pair, how)
         work.learned(known, report)
     else:
-        _apply(pair, work.report)
+        level.taken(pair, work.report)
     windows = pair.windows()
     halo = how.method.halo(how.options)
     with track(len(windows), "change", "blocks", quiet=not how.progress) as shown:
@@ -123,33 +123,10 @@ def _learn(pair: Pair, how: Run) -> tuple[dict[str, NDArray[Any]], dict[str, Any
     if how.clouds is not None and not any(pair.read(window).valid.any() for window in pair.windows()):
         raise RasterError("Clouds leave no pixel that was observed in both scenes: take clearer dates, or leave out --clouds.")
     pair.gain, pair.offset = level.levels(pair, how.level)
-    shift, gsd = pair.shift, pair.before.gsd
-    report: dict[str, Any] = {
-        "method": how.name,
-        "level": how.level,
-        "shift": {
-            "down": round(shift.down, 3),
-            "across": round(shift.across, 3),
-            "metres": None if gsd is None else round(shift.length * gsd, 2),
-            "quality": round(shift.quality, 3),
-            "windows": shift.windows,
-            "used": shift.reliable,
-        },
-        "gain": None if pair.gain is None else [round(float(v), 6) for v in pair.gain],
-        "offset": None if pair.offset is None else [round(float(v), 6) for v in pair.offset],
-        "bands": [band.common or band.name for band in pair.bands],
-        "assumptions": list(pair.assumptions),
-    }
-    _apply(pair, report)  # with what is written down, so that an interrupted run goes on with the same numbers
+    report: dict[str, Any] = {"method": how.name, "level": how.level, **level.told(pair)}
+    report |= {"bands": [band.common or band.name for band in pair.bands], "assumptions": list(pair.assumptions)}
+    level.taken(pair, report)  # with what is written down, so that an interrupted run goes on with the same numbers
     return how.method.fit(pair, how.options), report
-
-
-def _apply(pair: Pair, report: dict[str, Any]) -> None:
-    """Take up what an earlier run found out."""
-    told = report["shift"]
-    pair.shift = type(pair.shift)(told["down"], told["across"], told["quality"], told["windows"], told["used"])
-    for name in ("gain", "offset"):
-        setattr(pair, name, None if report[name] is None else np.array(report[name], np.float32))
 
 
 def _finish(pair: Pair, how: Run, work: Work, outputs: tuple[Path, ...], request: str) -> ChangeMap:
