@@ -139,7 +139,7 @@ class ChangeMap:
 
     def polygons(self, least: float = 0.0) -> Iterator[dict[str, Any]]:
         """Polygons of change; see `polygons.outlines`. Those of less than `least` square metres (pixels) are left out."""
-        yield from polygons.outlines(self.path, self.of.before, self.grid, self.of.told, least, self.words)
+        yield from polygons.outlines(self.path, self.of.before, self.grid, {1: self.of.told}, least, self.words)
 
     def write(self, path: str | Path, least: float = 0.0) -> Path:
         """Write the raster (.tif), polygons (.gpkg, .geojson, .parquet), a picture (.png) or a moving one (.gif, .webp).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ _LONGEST, _MEASURED = 512.0, 16.0  # pixels of an edge of what is written, and o
 _MOST = 2048  # pixels a side of which the mean of one polygon is taken
 _STEPS = 254
 
+Dates = tuple[str | None, str | None]
 Words = Callable[[BaseGeometry], tuple[str, str]]
 
 
@@ -31,21 +32,24 @@ def outlines(
     path: Path,
     scene: str,
     grid: Grid | None,
-    dates: tuple[str | None, str | None],
+    dates: Mapping[int, Dates],
     least: float = 0.0,
     words: Words | None = None,
+    band: int = 1,
 ) -> Iterator[dict[str, Any]]:
     """Rows of a table, one a polygon: scene, label (the kind), score, before and after (dates), area, pixels, geometry.
 
     Polygons in longitude and latitude; without georeference the geometry is null, the area unknown, and `outline` holds the
-    polygon in pixels (column and row) as text. With `words`, `from` and `to` say what was there.
+    polygon in pixels (column and row) as text. With `words`, `from` and `to` say what was there. `dates` are those of the values of
+    `band` that are outlined.
     """
     with rasterio.open(path) as file:
-        for found, value in shapes(rasterio.band(file, 1), connectivity=4):
-            if value != 1:
+        for found, value in shapes(rasterio.band(file, band), connectivity=4):
+            if int(value) not in dates:
                 continue
+            before, after = dates[int(value)]
             pixels = shapely.transform(shape_of(found), partial(corners, back=~file.transform))
-            made: dict[str, Any] = {"scene": scene, "label": "", "score": None, "before": dates[0], "after": dates[1]}
+            made: dict[str, Any] = {"scene": scene, "label": "", "score": None, "before": before, "after": after}
             made |= {"area": None, "pixels": int(pixels.area)}
             if grid is None:
                 made |= {"outline": shapely.to_wkt(pixels, rounding_precision=0), "geometry": None}

@@ -21,6 +21,30 @@ from geoglot.text.templates import NONE
 MOST = 4096  # pixels a side of a polygon that is looked at in full; of a larger one this much of its middle
 
 
+def classes_of(scene: Scene, labels: Any, model: Any, progress: bool) -> ClassMap:
+    """A scene segmented by labels, on its own grid."""
+    named = {"sensor": scene.sensor.id, "bands": [band.name for band in scene.bands]}
+    return segment(model, scene.href, labels, progress=progress, **named)  # type: ignore[arg-type]
+
+
+def onto_first(pair: Pair, classes: ClassMap) -> Callable[[Window], NDArray[np.uint8]]:
+    """How to read the classes of a pair's second scene in windows of the first; 255 where there are none."""
+    scene = Scene.open(classes.path, "unknown")
+    corner = pair.placed()
+
+    def read(window: Window) -> NDArray[np.uint8]:
+        row, col, height, width = window
+        if corner is None:
+            assert pair.grid is not None
+            found = scene.read(grid=pair.grid.window(*window))
+            return np.where(found.valid, found.data[0], 255).astype(np.uint8)
+        at = round(corner[0]) + row, round(corner[1]) + col, height, width
+        data, valid = beyond(scene, at, 1, lambda part: scene.read(window=part))
+        return np.where(valid, data[0], 255).astype(np.uint8)
+
+    return read
+
+
 class Said:
     """Both scenes segmented by `labels` once the first polygon asks; `model` as `tasks.segment` takes it."""
 
@@ -30,36 +54,13 @@ class Said:
     @cached_property
     def maps(self) -> tuple[ClassMap, ClassMap]:
         """Classes of both scenes, each on its own grid."""
-        made = []
-        for scene in (self._pair.before, self._pair.after):
-            how: dict[str, Any] = {
-                "sensor": scene.sensor.id,
-                "bands": [band.name for band in scene.bands],
-                "progress": self._progress,
-            }
-            made.append(segment(self._model, scene.href, self._labels, **how))
-        return made[0], made[1]
+        one, other = (classes_of(s, self._labels, self._model, self._progress) for s in (self._pair.before, self._pair.after))
+        return one, other
 
     @cached_property
     def _reading(self) -> tuple[Callable[[Window], NDArray[np.uint8]], Callable[[Window], NDArray[np.uint8]]]:
         one, other = self.maps
-        first, second = Scene.open(one.path, "unknown"), Scene.open(other.path, "unknown")
-        corner = self._pair.placed()
-
-        def before(window: Window) -> NDArray[np.uint8]:
-            return one.read(window)
-
-        def after(window: Window) -> NDArray[np.uint8]:
-            row, col, height, width = window
-            if corner is None:
-                assert first.grid is not None
-                found = second.read(grid=first.grid.window(*window))
-                return np.where(found.valid, found.data[0], 255).astype(np.uint8)
-            at = round(corner[0]) + row, round(corner[1]) + col, height, width
-            data, valid = beyond(second, at, 1, lambda part: second.read(window=part))
-            return np.where(valid, data[0], 255).astype(np.uint8)
-
-        return before, after
+        return one.read, onto_first(self._pair, other)
 
     def __call__(self, pixels: BaseGeometry) -> tuple[str, str]:
         """The commonest label before and after within a polygon in columns and rows of the first scene."""
