@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from geoglot.geo.sensors import Band
 from geoglot.tasks.change.filters import Floats
-from geoglot.tasks.change.pair import Block
 
 KINDS = ("brighter", "darker", "vegetation loss", "vegetation gain", "water gain", "water loss", "other")  # 1 and on in a map
 OTHER = len(KINDS)
@@ -17,9 +16,8 @@ PLANTS = 0.1  # of the vegetation index that is more than a season's noise
 WET = 0.15  # of the water index
 
 
-def kinds(block: Block, bands: Sequence[Band]) -> NDArray[np.uint8]:
-    """The kind (h, w) that each pixel's change would be of, 1 and on in `KINDS`."""
-    one, other = block.inner(block.before), block.inner(block.after)
+def kinds(one: Floats, other: Floats, bands: Sequence[Band]) -> NDArray[np.uint8]:
+    """The kind (h, w) that a change from `one` to `other` (C, h, w) would be of, 1 and on in `KINDS`."""
     made = np.where((other - one).mean(axis=0) >= 0, 1, 2).astype(np.uint8)
     at = {band.common: k for k, band in reversed(list(enumerate(bands))) if band.common}
     nir = at.get("nir", at.get("nir08"))

@@ -113,7 +113,7 @@ def _score(pair: Pair, how: Run, work: Work) -> None:
 def _kinds(pair: Pair, block: Any) -> NDArray[np.uint8]:
     if pair.crossed:
         return np.full(block.seen.shape, OTHER, np.uint8)
-    return kinds(block, pair.bands)
+    return kinds(block.inner(block.before), block.inner(block.after), pair.bands)
 
 
 def _learn(pair: Pair, how: Run) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
