@@ -10,6 +10,8 @@ from geoglot.archive import index as _index
 from geoglot.archive.sources import Sources
 from geoglot.core.protocols import Dual
 from geoglot.tasks.change import ChangeMap, change
+from geoglot.tasks.change.series import SeriesMap
+from geoglot.tasks.change.series import series as change_series
 from geoglot.tasks.classify import Labels, classify
 from geoglot.tasks.cloud import cloud, cloud_all
 from geoglot.tasks.detect import Detections, detect
@@ -24,7 +26,9 @@ __all__ = [
     "Detections",
     "Labels",
     "Plan",
+    "SeriesMap",
     "change",
+    "change_series",
     "classify",
     "cloud",
     "cloud_all",

@@ -69,3 +69,21 @@ def test_what_makes_no_sense_is_refused(geoglot_command: Command, tmp_path: Path
         assert found == code, err
         assert word in err
     assert {path.name for path in tmp_path.iterdir()} == {"before.tif", "after.tif"}
+
+
+def test_more_than_two_are_a_series(geoglot_command: Command, tmp_path: Path) -> None:
+    values = land()
+    for year in (2015, 2017, 2019):
+        save(tmp_path / f"s_{year}0701.tif", again(built(values)[0] if year > 2015 else values, seed=year))
+    code, out, err = geoglot_command("change", "s_*.tif", "-o", "c.tif", "-q")
+    assert code == 0, err
+    assert out.startswith("course")
+    assert "2017-07-01" in out
+    assert "series of 3 dates" in err
+    with rasterio.open(tmp_path / "c.tif") as file:
+        assert file.descriptions[:6] == ("change", "score", "kind", "when", "seasonal", "course")
+        assert file.tags()["GEOGLOT_DATES"] == "2015-07-01,2017-07-01,2019-07-01"
+    code, _, err = geoglot_command("change", "s_*.tif", "--query", "houses", "-q")
+    assert code == 2
+    assert "--query" in err
+    assert geoglot_command("change", "s_20150701.tif", "-q")[0] == 2

@@ -1,11 +1,11 @@
-"""Find what changed between two scenes of a place.
+"""Find what changed between two scenes of a place, or when over a series of them.
 
 The second is brought to the grid of the first, moved onto it to a fraction of a pixel and levelled to its values. The method is
 the preset of the sensor, or --method; with --query a model looks for change of what the words say ("new buildings"). -o may be
 given several times: .tif for a cloud-optimised GeoTIFF (band 1: 0 unchanged, 1 changed, 255 not observed; band 2: the score, 127
-where change begins; band 3: the kind of change), .gpkg, .geojson or .parquet for polygons with dates, area, score and kind, .png
-for pictures side by side, .gif or .webp for a moving one. What changed is on standard output. A run that was interrupted goes on
-when it is started again.
+where change begins; band 3: the kind of change; of a series more, see docs/change.md), .gpkg, .geojson or .parquet for polygons
+with dates, area, score and kind, .png for pictures side by side, .gif or .webp for a moving one. What changed is on standard
+output. A run that was interrupted goes on when it is started again.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 
 def run(
-    before: Annotated[str, typer.Argument(help="The scene before.", show_default=False)],
-    after: Annotated[str, typer.Argument(help="The scene after.", show_default=False)],
+    scenes: Annotated[
+        list[str], typer.Argument(help="The scene before and the scene after, or a series of dates.", show_default=False)
+    ],
     out: Annotated[
         list[Path] | None,
         typer.Option("-o", "--out", metavar="FILE", help="Write .tif, .gpkg, .geojson, .parquet, .png, .gif or .webp."),
@@ -54,24 +55,42 @@ def run(
     ] = None,
     bands: Annotated[str | None, typer.Option(metavar="B,B,...", help="Names of the bands, in the files' order.")] = None,
     dates: Annotated[
-        str | None, typer.Option(metavar="DATE,DATE", help="When the scenes were taken, where files do not say it.")
+        str | None,
+        typer.Option("--dates", "--time", metavar="DATE,DATE,...", help="When the scenes were taken, where files do not say it."),
     ] = None,
     model: Annotated[str, typer.Option(help="The model for --query, --labels and trained: a name, a hub id or a path.")] = "nano",
     clouds: Annotated[
         str | None,
         typer.Option(metavar="MODEL|FILE,FILE", help="Leave out cloud and its shadow: by a model (nano), or by masks."),
     ] = None,
+    damage: Annotated[
+        str | None,
+        typer.Option(metavar="HEAD", help="Say of each part whether it was damaged, by a head for pairs (nano, or a file)."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The whole result as JSON.")] = False,
 ) -> None:
     """Compare two scenes."""
     from geoglot.cli._io import emit, emit_json, note, words
+    from geoglot.geo.sources import expand
     from geoglot.tasks import change as task
 
+    # two are as they were named: which is the earlier is the user's word
+    found = scenes if len(scenes) == 2 else list(expand(scenes))
     named = words(sensor)
+    if damage is not None:
+        _damage(found, damage, out or [], model, as_json)
+        return
+    if len(found) != 2:
+        unfit = {"--query": query, "--method": method, "--false-alarm": false_alarm}
+        _series(found, out or [], unfit, labels, _threshold(threshold), as_json, {
+            "dates": words(dates), "register": not no_register, "how": level, "least": min_area,
+            "sensor": sensor, "bands": words(bands), "model": model, "progress": not quiet,
+        })  # fmt: skip
+        return
     made = task.change(
-        before,
-        after,
+        found[0],
+        found[1],
         out=out or [],
         method=method,
         query=query,
@@ -102,6 +121,53 @@ def run(
 def _clouds(given: list[str] | None) -> str | list[str] | None:
     """One word that is no file of a mask is a model."""
     return given[0] if given and len(given) == 1 and not given[0].lower().endswith((".tif", ".tiff")) else given
+
+
+def _series(
+    scenes: list[str],
+    out: list[Path],
+    unfit: dict[str, Any],
+    labels: str | None,
+    threshold: str | float | None,
+    as_json: bool,
+    how: dict[str, Any],
+) -> None:
+    from geoglot.cli._io import emit, emit_json, note
+    from geoglot.core.errors import InputError
+    from geoglot.tasks.change.series import series
+
+    if len(scenes) < 2:
+        raise InputError(f"Change needs two scenes or more, got {len(scenes)}: {', '.join(scenes)}.")
+    if named := [option for option, value in unfit.items() if value is not None]:
+        raise InputError(f"{' and '.join(named)} compare two scenes, and these are {len(scenes)}: leave it out, or name two.")
+    if isinstance(threshold, str):
+        raise InputError(f"The threshold of a series is a number of standard deviations, got {threshold!r}.")
+    made = series(scenes, out=out, labels=labels, threshold=threshold, **how)
+    for text in made.report["assumptions"]:
+        note(f"assumed: {text}")
+    note(f"series of {len(scenes)} dates, threshold {made.report['threshold']:.4g} standard deviations")
+    for path in out:
+        note(f"change in {path}")
+    if as_json:
+        emit_json({"scenes": made.names, **made.report})
+    else:
+        emit(made.table())
+
+
+def _damage(scenes: list[str], head: str, out: list[Path], model: str, as_json: bool) -> None:
+    from geoglot.cli._io import emit, emit_json, note
+    from geoglot.core.errors import InputError
+    from geoglot.tasks.change.damage import damage
+
+    if len(scenes) != 2:
+        raise InputError(f"Damage is told from a scene before and one after, got {len(scenes)}.")
+    made = damage(scenes[0], scenes[1], head=head, model=model, out=out)
+    for text in made.assumptions:
+        note(f"assumed: {text}")
+    if as_json:
+        emit_json(made.rows())
+    else:
+        emit(made.table())
 
 
 def _threshold(given: str | None) -> str | float | None:

@@ -98,7 +98,8 @@ def look(model: Any, samples: Sequence[Sample]) -> Places:
     lonlat = np.array([sample.lonlat for sample in samples], np.float64)
     near, metres = nearest(lonlat)
     cells = np.unique(np.floor(lonlat / harvey.CELL), axis=0, return_inverse=True)[1].reshape(-1)
-    return Places(*(np.concatenate(rows) for rows in found.values()), near, metres, cells)
+    reference, untouched, damaged = (np.concatenate(rows) for rows in found.values())
+    return Places(reference, untouched, damaged, near, metres, cells)
 
 
 def nearest(lonlat: NDArray[np.float64]) -> tuple[Ints, NDArray[np.float64]]:

@@ -195,7 +195,7 @@ class HeadCard:
     hash: str
     options: dict[str, float | None] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
-    of: str = "images"  # or "cells"
+    of: str = "images"  # or "cells", or "pairs"
     look: dict[str, Any] = field(default_factory=dict)  # how the cells were made
 
 
@@ -236,7 +236,7 @@ def load(path: str | Path, spec: ModelSpec, of: str = "images") -> tuple[Head, H
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path} is not a readable head ({error}): fit it again with geoglot {how}.") from None
     if card.of != of:
-        verb = "segment" if card.of == "cells" else "classify"
+        verb = {"cells": "segment", "pairs": "change --damage"}.get(card.of, "classify")
         raise ModelMismatchError(f"{path} was fitted on {card.of}, not on {of}: use it with geoglot {verb}.")
     if card.hash != spec.hash:
         raise ModelMismatchError(

@@ -122,9 +122,7 @@ def told(pair: Pair) -> dict[str, Any]:
         "used": shift.reliable,
     }
     lines = {"gain": pair.gain, "offset": pair.offset}
-    return {"shift": found} | {
-        name: None if line is None else [round(float(v), 6) for v in line] for name, line in lines.items()
-    }
+    return {"shift": found} | {name: None if line is None else [round(float(v), 6) for v in line] for name, line in lines.items()}
 
 
 def taken(pair: Pair, report: Mapping[str, Any]) -> None:

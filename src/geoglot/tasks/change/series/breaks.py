@@ -1,7 +1,7 @@
 """When a pixel changed for good: piecewise-constant, seasonal and passing courses, weighed against each other.
 
-A course is a linear model of the whitened values of a pixel over its dates. Each has a cost, RSS + P * C * log(n) for P columns, C
-bands and n dates (as BIC has, with known noise), and what matters is how much cheaper the best course with a lasting step is than
+A course is a linear model of the whitened values of a pixel over its dates. Each has a cost, RSS + P * C * log(n) for P columns,
+C bands and n dates (as BIC has, with known noise), and what matters is how much cheaper the best course with a lasting step is than
 the best without. In small what BFAST (Verbesselt et al. 2010) and CCDC (Zhu and Woodcock 2014) do with long series; made for two
 to a few dozen dates, of which any may be missing.
 """
@@ -38,7 +38,7 @@ class Course:
 @dataclass(frozen=True)
 class Found:
     """For each pixel (N,): the best course, the number of the date that shows the step first (0 for none), and by how much (the
-    root of the gain) the best lasting and the best other course are better than the next lower kind; NaN with one date or none."""
+    root of the gain) the best lasting and the best other course are better than what is plainer; NaN with one date or none."""
 
     lasting: Floats  # root of the gain of a step over whatever does not last
     other: Floats  # root of the gain of a season or a passing state over no change at all
@@ -114,7 +114,11 @@ def _best(values: Floats, known: Sequence[Course], bands: int) -> tuple[Floats, 
             still = cost
         if course.kind in LASTS:
             better = cost < low
-            low, step, first = np.where(better, cost, low), np.where(better, course.kind, step), np.where(better, course.first, first)
+            low, step, first = (
+                np.where(better, cost, low),
+                np.where(better, course.kind, step),
+                np.where(better, course.first, first),
+            )
         else:
             better = cost < plain
             plain, rest = np.where(better, cost, plain), np.where(better, course.kind, rest)

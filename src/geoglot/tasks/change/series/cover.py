@@ -1,4 +1,4 @@
-"""What covers the ground at each date: classes by indices of the levelled values, or by words; their areas, and whether they hold.
+"""What covers the ground at each date: classes by indices of levelled values, or by words; their areas, and whether they hold.
 
 Water is where the water index (green against short-wave infrared, else against near infrared) passes one threshold for all
 dates: Otsu's over all of them together, kept between -0.1 and 0.3, because water lies above 0 of reflectance. Without green it is

@@ -21,22 +21,25 @@ from geoglot.geo.write import Layer, atomic, write_layers
 from geoglot.tasks.change import changemap, pictures, polygons
 from geoglot.tasks.change.changemap import NODATA, check_output
 from geoglot.tasks.change.series.breaks import COURSES
-from geoglot.tasks.segment.classmap import told_area
+from geoglot.tasks.segment.classmap import palette, told_area
+from geoglot.text.templates import NONE
 
 Bytes = NDArray[np.uint8]
 CLEAR = (0, 0, 0, 0)
-COLOURS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))  # viridis, the earliest first
+COLOURS = ((0, 114, 178), (86, 180, 233), (240, 228, 66), (230, 159, 0), (213, 43, 30))  # the earliest first
+EDGE = (255, 255, 0)  # around the first class in pictures of dates
 SHOWN = 5  # dates side by side at most
 BANDS = ("change", "score", "kind", "when", "seasonal", "course")
 
 
 @dataclass
 class SeriesMap:
-    """Lasting change over dates of a place. `path` is a GeoTIFF on the first date's grid, six bands of bytes.
+    """Lasting change over dates of a place. `path` is a GeoTIFF on the first date's grid, six bands of bytes and more.
 
-    change: 0 no lasting change, 1 lasting change, 255 not observed at two dates; score: 127 where change begins, 254 for 1; kind: as of
-    two dates; when: the number of the date that shows it first, counted from 0; seasonal: 1 where the ground changes with the
-    season; course: as in `breaks.COURSES`. `report` holds the tables, what was measured, and what was assumed.
+    change: 0 no lasting change, 1 lasting change, 255 not observed at two dates; score: 127 where change begins, 254 for 1; kind: of
+    what, as of two dates; when: the number of the date that shows it first, counted from 0; seasonal: 1 where the ground changes with the
+    season; course: as in `breaks.COURSES`. Where there are classes, a band for each date follows: 0 none of them, 1 and on.
+    `report` holds the tables, what was measured, and what was assumed.
     """
 
     path: Path
@@ -59,6 +62,11 @@ class SeriesMap:
         with rasterio.open(self.path) as file:
             found: Bytes = file.read(band, window=RioWindow(col, row, width, height))
         return found
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes of each date; none where the bands tell none."""
+        return tuple((self.report["classes by"] or {}).get("names", ()))
 
     @property
     def spans(self) -> dict[int, tuple[str | None, str | None]]:
@@ -95,15 +103,27 @@ class SeriesMap:
         height, width = self.shape
         ratio = max(1.0, max(height, width) / size)
         shape = max(1, round(height / ratio)), max(1, round(width / ratio))
-        made = [(pictures.shown(pictures.onto(scene, self.grid, shape)), date) for scene, date in zip(self.scenes, self.dates, strict=True)]
+        made = [pictures.shown(pictures.onto(scene, self.grid, shape)) for scene in self.scenes]
         with rasterio.open(self.path) as file:
             how = Resampling.nearest if ratio < 2 else Resampling.mode
             when = file.read(BANDS.index("when") + 1, out_shape=shape, resampling=how)
-        marked = 0.5 * made[-1][0].mean(axis=2, keepdims=True).repeat(3, axis=2)
+            classes = file.read(
+                list(range(len(BANDS) + 1, file.count + 1)), out_shape=(file.count - len(BANDS), *shape), resampling=how
+            )
+        marked = 0.5 * made[-1].mean(axis=2, keepdims=True).repeat(3, axis=2)
         table = np.array([colour(k, len(self.dates)) for k in range(len(self.dates))], np.float32)
         hit = (when > 0) & (when < len(self.dates))
         marked[hit] = table[when[hit]]
-        return [*made, (_keyed(marked.astype(np.uint8), self.dates), f"changed for good: {self.changed:.1%}")]
+        told = list(self.dates)
+        for k, part in enumerate(classes):
+            inside = part == 1
+            made[k] = np.where((inside & ~_inner(inside))[..., None], np.array(EDGE, np.uint8), made[k])
+            row = next(row for row in self.report["classes"] if (row["date"], row["label"]) == (self.dates[k], self.labels[0]))
+            told[k] += f"  {row['label']} {told_area(row['area']) or row['pixels']}".replace("²", "2")
+        return [
+            *zip(made, told, strict=True),
+            (_keyed(marked.astype(np.uint8), self.dates), f"changed for good: {self.changed:.1%}"),
+        ]
 
     def table(self) -> str:
         """Tables to read: courses, lasting change by period, and classes by date."""
@@ -131,12 +151,13 @@ def colour(k: int, count: int) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def layers(dates: Sequence[str]) -> tuple[Layer, ...]:
+def layers(dates: Sequence[str], labels: Sequence[str]) -> tuple[Layer, ...]:
     """The bands of a map, with names and colours of their values."""
     change, score, kind = changemap.LAYERS
     when = {0: "no lasting change"} | {k: f"between {dates[k - 1]} and {dates[k]}" for k in range(1, len(dates))}
     tints = {0: CLEAR} | {k: (*colour(k, len(dates)), 255) for k in range(1, len(dates))}
     course = {0: CLEAR} | {k: (*colour(k, len(COURSES)), 255) for k in range(1, len(COURSES))}
+    names = {0: NONE} | dict(enumerate(labels, 1))
     return (
         Layer(change.name, {0: "no lasting change", 1: "lasting change"}, change.colours),
         score,
@@ -144,13 +165,20 @@ def layers(dates: Sequence[str]) -> tuple[Layer, ...]:
         Layer("when", when, tints),
         Layer("seasonal", {0: "not seasonal", 1: "seasonal"}, {0: CLEAR, 1: (0, 130, 80, 255)}),
         Layer("course", dict(enumerate(COURSES)), course),
+        *(Layer(f"classes {date}", names, palette(labels)) for date in dates if labels),
     )
 
 
 def write_raster(target: Path, rows: Callable[[int, int], Bytes], of: SeriesMap) -> Path:
-    """Write the six bands as a COG."""
+    """Write the bands as a COG."""
     tags = {"GEOGLOT_SERIES": json.dumps(of.report, ensure_ascii=False, default=str), "GEOGLOT_DATES": ",".join(of.dates)}
-    return write_layers(target, rows, of.shape, of.grid, layers(of.dates), NODATA, tags)
+    return write_layers(target, rows, of.shape, of.grid, layers(of.dates, of.labels), NODATA, tags)
+
+
+def _inner(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What lies within (h, w) with all four neighbours."""
+    wide = np.pad(inside, 1, mode="edge")
+    return inside & wide[:-2, 1:-1] & wide[2:, 1:-1] & wide[1:-1, :-2] & wide[1:-1, 2:]
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -165,13 +166,13 @@ def stacked(sources: Sequence[Any], asked: Settings, dates: Sequence[str] | None
         source if isinstance(source, Scene) else Scene.open(source, asked.sensor, asked.bands)  # type: ignore[arg-type]
         for source in sources
     ]
-    for scene, said in zip(scenes, dates or [None] * len(scenes), strict=True):
+    for scene, said in zip(scenes, dates if dates is not None else [None] * len(scenes), strict=True):
         if said is not None:
             dated(scene, said)
         if scene.time is None:
             raise InputError(f"{scene.id} does not tell its date: name the dates of all scenes (--dates), in their order.")
     order = sorted(scenes, key=lambda scene: scene.time)  # type: ignore[arg-type,return-value]
-    for one, other in zip(order, order[1:], strict=False):
+    for one, other in pairwise(order):
         if one.time == other.time:
             raise InputError(f"{one.id} and {other.id} are of the same date, {one.time:%Y-%m-%d}: a series has one scene a date.")
     pairs = [paired(order[0], scene, asked) for scene in order[1:]]

@@ -30,7 +30,7 @@ from geoglot.tasks.segment.work import folder_of
 
 Bytes = NDArray[np.uint8]
 LEAST = 5.0  # standard deviations that a lasting change has to gain, whatever Otsu says: a place may not change at all
-_PLANES = {name: np.dtype(np.float32) for name in ("lasting", "other")}
+_PLANES: dict[str, np.dtype[Any]] = {name: np.dtype(np.float32) for name in ("lasting", "other")}
 _PLANES |= {name: np.dtype(np.uint8) for name in ("step", "first", "rest", "kind")}
 _STRIP = 512
 
@@ -97,9 +97,14 @@ class _Run:
 
     def run(self, outputs: tuple[Path, ...]) -> SeriesMap:
         """Fit, find the threshold, count, write."""
-        held = None if any(check_output(path) == "raster" for path in outputs) else tempfile.TemporaryDirectory(prefix="geoglot-series-")
+        held = (
+            None
+            if any(check_output(path) == "raster" for path in outputs)
+            else tempfile.TemporaryDirectory(prefix="geoglot-series-")
+        )
         folder = folder_of(outputs[0]) if outputs else Path(held.name) / "part"  # type: ignore[union-attr]
-        work = Work(folder, self.stack.shape, self.digest(), _PLANES)
+        covers = {f"class{k}": np.dtype(np.uint8) for k in range(len(self.stack))}
+        work = Work(folder, self.stack.shape, self.digest(), _PLANES | covers)
         try:
             self._fit(work)
             made = self._finish(work, outputs, held)
@@ -144,13 +149,17 @@ class _Run:
             scores = histogram(lambda a, b: work.read("lasting", a, b), self.stack.shape)
             limit = max(otsu(clipped(scores)), LEAST)
 
-        def rows(top: int, bottom: int) -> Bytes:
-            part = {name: work.read(name, top, bottom) for name in ("lasting", "other", "step", "first", "rest", "kind")}
-            return painted(part, float(limit))
+        def found(top: int, bottom: int) -> Bytes:
+            return painted({name: work.read(name, top, bottom) for name in _PLANES}, float(limit))
 
         raster = next((path for path in outputs if check_output(path) == "raster"), None)
         path = raster or Path(held.name) / "series.tif"
-        report = self._report(work, rows, float(limit))
+        report = self._report(work, found, float(limit)) | self._cover(work)
+        covers = [f"class{k}" for k in range(len(self.stack))] if report["classes"] else []
+
+        def rows(top: int, bottom: int) -> Bytes:
+            return np.concatenate([found(top, bottom), *(work.read(name, top, bottom)[None] for name in covers)])
+
         scenes = self.stack.scenes
         names = tuple(scene.id for scene in scenes)
         made = SeriesMap(path, self.dates, names, self.stack.grid, self.stack.shape, report, scenes, held)
@@ -161,7 +170,7 @@ class _Run:
         return made
 
     def _report(self, work: Work, rows: Any, limit: float) -> dict[str, Any]:
-        stack, asked = self.stack, self.asked
+        stack = self.stack
         assumed = [*dict.fromkeys(text for pair in stack.pairs for text in pair.assumptions)]
         if self.season.said:
             assumed.append(self.season.said)
@@ -170,20 +179,25 @@ class _Run:
         counts, areas = _counted(stack, rows, self.dates)
         report: dict[str, Any] = {"dates": list(self.dates), "seasons": list(self.season.group), "threshold": limit}
         report |= {"bands": [band.common or band.name for band in stack.bands], "steps": work.report["steps"]}
-        report |= {"assumptions": assumed, "courses": counts, "periods": areas, "classes": [], "consistency": None}
-        classes = (
-            cover.by_indices(stack)
-            if asked.labels is None
-            else cover.by_words(stack, asked.labels, asked.model, self.progress)
-        )  # fmt: skip
-        if classes is not None:
-            tally = cover.Tally(classes.names, len(stack), self.season)
-            for window in stack.windows():
-                values, seen = stack.read(window)
-                tally.add(classes.cover(window, values, seen), cover.ground(stack.grid, window))
-            report |= {"classes": tally.rows(self.dates, stack.grid is not None), "consistency": tally.consistency}
-            report |= {"classes by": classes.report}
-        return report
+        return report | {"assumptions": assumed, "courses": counts, "periods": areas}
+
+    def _cover(self, work: Work) -> dict[str, Any]:
+        """Classes of all dates, onto the disk; their areas, and whether they hold, as a part of the report."""
+        stack, asked = self.stack, self.asked
+        if asked.labels is None:
+            classes = cover.by_indices(stack)
+        else:
+            classes = cover.by_words(stack, asked.labels, asked.model, self.progress)
+        if classes is None:
+            return {"classes": [], "consistency": None, "classes by": None}
+        tally = cover.Tally(classes.names, len(stack), self.season)
+        for window in stack.windows():
+            made = classes.cover(window, *stack.read(window))
+            tally.add(made, cover.ground(stack.grid, window))
+            for k, part in enumerate(made):
+                work.write(f"class{k}", window, part)
+        found = {"classes": tally.rows(self.dates, stack.grid is not None), "consistency": tally.consistency}
+        return found | {"classes by": classes.report | {"names": list(classes.names)}}
 
 
 def painted(part: dict[str, Any], limit: float) -> Bytes:

@@ -1,0 +1,79 @@
+"""Damage: heads on pairs of vectors, the figures beside the picture after alone, and the verb with the shipped head."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from change_kit import again, built, land, save
+from cli_kit import Command
+
+from geoglot.core.errors import ModelMismatchError
+from geoglot.evals.damage import Places, compare, lit, nearest
+from geoglot.nn import heads, pairs
+
+
+def places(count: int, seed: int) -> Places:
+    """Places whose damage shows only beside what was there before."""
+    rng = np.random.default_rng(seed)
+    before = rng.normal(size=(count, 6)).astype(np.float32)
+    damaged = before.copy()
+    damaged[:, 0] += 1.5
+    near, metres = nearest(np.stack([np.linspace(0, 1, count), np.zeros(count)], axis=1))
+    return Places(before, before + 0.05, damaged, near, metres, np.arange(count) // 4)
+
+
+def test_every_way_is_one_head_on_all_columns() -> None:
+    x = pairs.columns(*np.random.default_rng(0).normal(size=(2, 40, 5)).astype(np.float32))
+    y = (x[:, 0] - x[:, 5] > 0).astype(np.int64)
+    assert x.shape == (40, 15)
+    found = {name: fit(x, y) for name, fit in pairs.ways(5).items()}
+    alone = found[f"{pairs.ALONE}, l2 0.0001"]
+    assert not alone.arrays()["weight"][:, 5:].any()
+    gap = found["difference, l2 0.0001"]
+    weight = gap.arrays()["weight"]
+    assert np.allclose(weight[:, :5], -weight[:, 5:10])
+    assert (gap.logits(x).argmax(axis=1) == y).mean() > 0.9
+
+
+def test_a_pair_tells_more_than_the_picture_after() -> None:
+    told, head = compare(places(80, 0), places(60, 1))
+    assert told["own"]["value"] > 95 > told["alone"]["value"]
+    assert told["own"]["low"] <= told["own"]["value"] <= told["own"]["high"]
+    assert told["own"]["beside alone"]["low"] > 0
+    assert told["next"]["value"] < told["own"]["value"]
+    assert head.arrays()["weight"].shape == (2, 18)
+
+
+def test_light_of_another_flight() -> None:
+    pixels = np.full((20, 24, 3), 120, np.uint8)
+    one, other = (lit(pixels, np.random.default_rng(seed)) for seed in (0, 1))
+    assert one.shape == (14, 18, 3)
+    assert abs(float(one.mean()) - float(other.mean())) > 1
+
+
+def test_the_verb_tells_parts(geoglot_command: Command, tmp_path: Path) -> None:
+    values = land(96, 140, bands=3)
+    save(tmp_path / "before.tif", values, gsd=1.0, names=("red", "green", "blue"))
+    save(tmp_path / "after.tif", again(built(values)[0]), gsd=1.0, names=("red", "green", "blue"))
+    code, out, err = geoglot_command(
+        "change", "before.tif", "after.tif", "--damage", "nano", "-o", "d.geojson", "--dates", "2017-08-01,2017-09-01"
+    )
+    assert code == 0, err
+    assert "parts" in out
+    rows = json.loads((tmp_path / "d.geojson").read_text())["features"]
+    assert len(rows) == 6  # parts of 60 pixels, the last over the one before
+    assert {row["properties"]["label"] for row in rows} <= set(pairs.NAMES)
+    assert geoglot_command("change", "before.tif", "after.tif", "--damage", "nano", "-o", "d.tif")[0] == 2
+
+
+def test_a_head_for_pairs_is_no_head_for_pictures(tmp_path: Path) -> None:
+    from geoglot import models
+
+    spec = models.load("nano").spec
+    path = Path(heads.__file__).parent.parent / "weights" / "nano.damage.safetensors"
+    assert heads.load(path, spec, pairs.KIND)[1].names == pairs.NAMES
+    with pytest.raises(ModelMismatchError, match="change --damage"):
+        heads.load(path, spec)

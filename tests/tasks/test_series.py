@@ -1,0 +1,155 @@
+"""Series of dates: lasting change told from what seasons do and from what passes, when it came, and what covers the ground."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from change_kit import land, save
+from PIL import Image
+
+from geoglot.core.errors import InputError, RasterError
+from geoglot.geo import vectors
+from geoglot.tasks.change.series import SeriesMap, series
+from geoglot.tasks.change.series.breaks import COURSES, LASTING, NEWEST, PASSING, SEASONAL, STEADY, UNDECIDED, decided, fit
+from geoglot.tasks.change.series.cover import Tally, holds
+from geoglot.tasks.change.series.seasons import season
+from geoglot.tasks.change.series.stack import partners
+
+SUMMERS = ("2016-07-05", "2018-07-20", "2020-06-30", "2022-07-10")
+MIXED = ("2016-07-05", "2017-10-08", "2019-07-12", "2020-10-05", "2022-07-01")
+
+
+def times(*dates: str) -> list[datetime]:
+    return [datetime.fromisoformat(date).replace(tzinfo=UTC) for date in dates]
+
+
+def course(values: list[float], dates: tuple[str, ...], seen: list[bool] | None = None) -> tuple[str, int]:
+    """What one pixel of one band of unit noise is taken for, and the date that shows its step first."""
+    valid = np.array(seen or [True] * len(values))[:, None]
+    found = fit(np.array(values, np.float32)[:, None, None], valid, season(times(*dates)))
+    kind, first = decided(found, 5.0)
+    return COURSES[int(kind[0])], int(first[0])
+
+
+def test_courses_of_one_pixel() -> None:
+    assert course([0, 0, 1, 0], SUMMERS) == (COURSES[STEADY], 0)
+    assert course([0, 30, 30, 30], SUMMERS) == (COURSES[LASTING], 1)
+    assert course([0, 0, 0, 30], SUMMERS) == (COURSES[NEWEST], 3)
+    assert course([0, 30, 0, 0], SUMMERS) == (COURSES[PASSING], 0)
+    assert course([0, 30, 0, 30, 0], MIXED) == (COURSES[SEASONAL], 0)
+    assert course([0, 30, 60, 90, 60], MIXED) == ("lasting and seasonal", 2)
+    assert course([0, 0, 30, 30], SUMMERS, [True, False, True, True]) == (COURSES[LASTING], 2)
+
+
+def test_a_state_of_a_season_that_was_never_seen_before_is_undecided() -> None:
+    dates = ("2016-07-05", "2018-07-20", "2020-10-10")
+    assert course([0, 0, 30], dates) == (COURSES[UNDECIDED], 0)
+    assert course([0, 30, 30], dates) == (COURSES[LASTING], 1)
+
+
+def test_one_date_says_nothing_and_two_say_that_it_changed() -> None:
+    found = fit(np.zeros((2, 1, 1), np.float32), np.array([[True], [False]]), season(times(*SUMMERS[:2])))
+    assert np.isnan(found.lasting).all()
+    assert course([0, 30], SUMMERS[:2]) == (COURSES[NEWEST], 1)
+
+
+def test_seasons_of_dates() -> None:
+    assert season(times(*SUMMERS)).group == (0, 0, 0, 0)
+    assert season(times(*SUMMERS)).design is None
+    assert season(times(*MIXED)).group == (0, 1, 0, 1, 0)
+    assert season(times("2016-12-20", "2018-01-10", "2019-07-01")).group == (0, 0, 1)  # round the end of the year
+    assert "no two dates" in str(season(times("2016-01-02", "2018-05-10", "2019-09-01")).said)
+    assert "year alone" in str(season(times("1985-01-01", "2000-01-01")).said)
+    wave = season(times(*(f"20{16 + k}-{month:02}-11" for k, month in enumerate((1, 3, 5, 7, 9, 11)))))
+    assert wave.design is not None
+    assert wave.design.shape == (6, 3)
+    assert partners(times(*MIXED)) == [(0, 2), (0, 4), (1, 3)]
+
+
+def test_consistency_counts_returns_that_no_season_explains() -> None:
+    classes = np.array([[[1, 1, 1, 1]], [[1, 2, 2, 255]], [[2, 1, 2, 1]], [[2, 1, 2, 1]]], np.uint8)
+    assert holds(classes, season(times(*SUMMERS))).tolist() == [[True, False, True, True]]
+    yearly = np.array([[[1, 1]], [[2, 2]], [[1, 1]], [[2, 1]], [[1, 1]]], np.uint8)
+    assert holds(yearly, season(times(*MIXED))).tolist() == [[True, False]]
+    tally = Tally(("water", "other"), 4, season(times(*SUMMERS)))
+    tally.add(classes, np.array([[100.0]]))
+    assert tally.consistency == pytest.approx(0.75)
+    water = [row for row in tally.rows(SUMMERS, True) if row["label"] == "water"]
+    assert [row["area"] for row in water] == [400.0, 100.0, 200.0, 200.0]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Four summers: a lake comes by the second, a field is bright in the third alone; light and noise differ."""
+    made = []
+    for k, date in enumerate(SUMMERS):
+        values = land(120, 140)
+        if k >= 1:
+            values[:, 30:60, 30:60] = np.array([500, 700, 300, 60])[:, None, None]
+        if k == 2:
+            values[:, 80:100, 80:110] = 3900
+        values = (1 + 0.05 * k) * values + 30 * k + np.random.default_rng(k).normal(0, 15, values.shape)
+        made.append(save(tmp_path / f"s_{date}.tif", values))
+    return made
+
+
+def quiet(files: Any, **more: Any) -> SeriesMap:
+    return series(files, progress=False, **more)
+
+
+def test_what_lasts_is_dated_and_what_passes_is_not_change(files: list[Path], tmp_path: Path) -> None:
+    names = [tmp_path / name for name in ("m.tif", "m.gpkg", "m.png", "m.webp")]
+    made = quiet(files[::-1], out=names, least=5000)
+    assert made.dates == SUMMERS
+    change, when, course = (made.read(band=band) for band in (1, 4, 6))
+    assert change[32:58, 32:58].mean() > 0.98
+    assert change.sum() < 1.15 * 30 * 30
+    assert set(when[change == 1]) == {1}
+    assert np.median(course[84:96, 84:106]) == PASSING
+    water = {row["date"]: row["area"] for row in made.report["classes"] if row["label"] == "water"}
+    assert water["2018-07-20"] - water["2016-07-05"] == pytest.approx(9e4, rel=0.1)
+    assert 0.9 < made.report["consistency"] <= 1
+    assert made.report["periods"][0]["label"] == "water gain"
+    assert "water" in made.table()
+    (row,) = vectors.read_features(names[1])
+    assert (row[1]["before"], row[1]["after"], row[1]["label"]) == ("2016-07-05", "2018-07-20", "water gain")
+    assert getattr(Image.open(names[3]), "n_frames", 1) == 5
+    assert "put in the order" in " ".join(made.report["assumptions"])
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_an_interrupted_run_goes_on(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = quiet(files).read()
+    from geoglot.tasks.change.series import verb
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(verb, "write_raster", stop)
+        with pytest.raises(KeyboardInterrupt):
+            quiet(files, out=tmp_path / "m.tif")
+    with monkeypatch.context() as patch:
+        patch.setattr(verb._Run, "_block", stop)  # nothing is fitted again
+        assert np.array_equal(quiet(files, out=tmp_path / "m.tif").read(), whole)
+
+
+def test_what_makes_no_series_is_refused(files: list[Path], tmp_path: Path) -> None:
+    bare = save(tmp_path / "bare.tif", land(120, 140, seed=3))
+    with pytest.raises(InputError, match="does not tell its date"):
+        quiet([*files, bare])
+    with pytest.raises(InputError, match="same date"):
+        quiet([*files, bare], dates=[*SUMMERS, SUMMERS[-1]])
+    with pytest.raises(InputError, match="give one for each"):
+        quiet(files, dates=SUMMERS[:2])
+    with pytest.raises(InputError, match="2 to"):
+        quiet(files[:1])
+    with pytest.raises(InputError, match="above 0"):
+        quiet(files, threshold=0)
+    empty = [save(tmp_path / f"e_{date}.tif", land(120, 140) * 0, nodata=1) for date in SUMMERS]
+    with pytest.raises((InputError, RasterError)):
+        quiet(empty)
