@@ -55,7 +55,7 @@ def damage(
     `head` is that of a model by its name, or a file that `geoglot.evals.damage` wrote; its classes are those of its data, of the
     shipped one untouched and damaged, which counts flooded as damaged. `out` are files of polygons.
 
-    Raises `InputError` for scenes that make no pair and for outputs of other kinds, before any long work; what `heads.load` raises.
+    Raises `InputError` for scenes that make no pair and for other outputs, before any long work; what `heads.load` raises.
     """
     outputs = [Path(path) for path in out]
     for path in outputs:

@@ -40,8 +40,8 @@ def outlines(
     """Rows of a table, one a polygon: scene, label (the kind), score, before and after (dates), area, pixels, geometry.
 
     Polygons in longitude and latitude; without georeference the geometry is null, the area unknown, and `outline` holds the
-    polygon in pixels (column and row) as text. With `words`, `from` and `to` say what was there. `dates` are those of the values of
-    `band` that are outlined.
+    polygon in pixels (column and row) as text. With `words`, `from` and `to` say what was there. `dates` are those of the values
+    of `band` that are outlined.
     """
     with rasterio.open(path) as file:
         for found, value in shapes(rasterio.band(file, band), connectivity=4):

@@ -1,9 +1,9 @@
 """When a pixel changed for good: piecewise-constant, seasonal and passing courses, weighed against each other.
 
 A course is a linear model of the whitened values of a pixel over its dates. Each has a cost, RSS + P * C * log(n) for P columns,
-C bands and n dates (as BIC has, with known noise), and what matters is how much cheaper the best course with a lasting step is than
-the best without. In small what BFAST (Verbesselt et al. 2010) and CCDC (Zhu and Woodcock 2014) do with long series; made for two
-to a few dozen dates, of which any may be missing.
+C bands and n dates (as BIC has, with known noise), and what matters is how much cheaper the best course with a lasting step is
+than the best without. In small what BFAST (Verbesselt et al. 2010) and CCDC (Zhu and Woodcock 2014) do with long series; made for
+two to a few dozen dates, of which any may be missing.
 """
 
 from __future__ import annotations

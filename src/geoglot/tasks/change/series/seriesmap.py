@@ -36,9 +36,10 @@ BANDS = ("change", "score", "kind", "when", "seasonal", "course")
 class SeriesMap:
     """Lasting change over dates of a place. `path` is a GeoTIFF on the first date's grid, six bands of bytes and more.
 
-    change: 0 no lasting change, 1 lasting change, 255 not observed at two dates; score: 127 where change begins, 254 for 1; kind: of
-    what, as of two dates; when: the number of the date that shows it first, counted from 0; seasonal: 1 where the ground changes with the
-    season; course: as in `breaks.COURSES`. Where there are classes, a band for each date follows: 0 none of them, 1 and on.
+    change: 0 no lasting change, 1 lasting change, 255 not observed at two dates; score: 127 where change begins, 254 for 1;
+    kind: of what, as of two dates; when: the number of the date that shows it first, counted from 0; seasonal: 1 where the
+    ground changes with the season; course: as in `breaks.COURSES`. Where there are classes, a band for each date follows: 0
+    none of them, 1 and on.
     `report` holds the tables, what was measured, and what was assumed.
     """
 
