@@ -20,7 +20,6 @@ from geoglot.tasks.change.asked import Settings, dated, paired
 from geoglot.tasks.change.filters import box_mean
 from geoglot.tasks.change.pair import COLUMNS, ROWS, VALUES, WINDOW, Pair, inside, spread
 from geoglot.tasks.change.series.seasons import YEAR, apart, days, year_alone
-from geoglot.tasks.change.threshold import gamma_quantile
 from geoglot.tasks.change.variates import iterated
 
 Floats = NDArray[np.float32]
@@ -117,6 +116,8 @@ class Stack:
         Each date is compared with that of the most similar time of year. The covariance of their differences is taken over
         the pixels that IR-MAD thinks unchanged, by that probability; it is scaled so that the median pixel is an ordinary one.
         """
+        from scipy.special import gammaincinv as gamma_quantile  # takes a third of a second to import
+
         parts = list(self.sample())
         values, seen = (np.concatenate([part[k] for part in parts], axis=-1) for k in (0, 1))
         found, gaps = [], []
