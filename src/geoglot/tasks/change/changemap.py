@@ -193,6 +193,16 @@ def check_output(path: str | Path) -> str:
     raise InputError(f"{path}: the name after -o says the format; use one of {formats}.")
 
 
+def check_outputs(outputs: Sequence[Path]) -> None:
+    """Raise `InputError` for an unknown format, a folder that is not there, or a name that stands twice."""
+    for path in outputs:
+        check_output(path)
+        if not path.parent.is_dir():
+            raise InputError(f"There is no folder {path.parent} for {path.name}: make it first.")
+    if len({path.resolve() for path in outputs}) < len(outputs):
+        raise InputError("An output is named twice.")
+
+
 def write_raster(target: Path, rows: Callable[[int, int], Bytes], of: ChangeMap, request: str = "") -> Path:
     """Write the three bands as a COG; with the digest of a request, `finished` finds it again."""
     tags = {_REPORT: json.dumps(of.report, ensure_ascii=False, default=str)}

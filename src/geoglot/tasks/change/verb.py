@@ -9,9 +9,10 @@ from typing import Any
 
 from geoglot.core.errors import InputError
 from geoglot.core.parts import find
-from geoglot.tasks.change import changemap, presets
+from geoglot.geo.write import check_apart
+from geoglot.tasks.change import presets
 from geoglot.tasks.change.asked import Settings, paired
-from geoglot.tasks.change.changemap import ChangeMap
+from geoglot.tasks.change.changemap import ChangeMap, check_outputs
 from geoglot.tasks.change.clouds import clouds_of
 from geoglot.tasks.change.level import level_of
 from geoglot.tasks.change.pair import Pair
@@ -31,11 +32,12 @@ def change(before: Any, after: Any, *, out: str | Path | Sequence[str | Path] = 
     `RasterError` where no pixel was observed in both; what `Scene.open` raises.
     """
     outputs = (Path(out),) if isinstance(out, str | Path) else tuple(map(Path, out))
-    _check_outputs(outputs)
+    check_outputs(outputs)
     asked = Settings(**settings)
     if asked.method is not None:
         find(ROOM, asked.method)
     pair = paired(before, after, asked)
+    check_apart(outputs, [layer.href for scene in (pair.before, pair.after) for layer in scene.layers])
     over = clouds_of((pair.before, pair.after), asked.clouds, asked.progress)
     return run(pair, replace(_chosen(pair, asked), clouds=over), outputs)
 
@@ -67,12 +69,3 @@ def _chosen(pair: Pair, asked: Settings) -> Run:
 
         said = Said(pair, asked.labels, asked.model, asked.progress)
     return Run(module, options, level, threshold, asked.false_alarm, asked.register, asked.least, asked.progress, said)
-
-
-def _check_outputs(outputs: Sequence[Path]) -> None:
-    for path in outputs:
-        changemap.check_output(path)
-        if not path.parent.is_dir():
-            raise InputError(f"There is no folder {path.parent} for {path.name}: make it first.")
-    if len(set(outputs)) < len(outputs):
-        raise InputError("An output is named twice.")

@@ -52,6 +52,7 @@ def courses(season: Season, seen: Sequence[int]) -> list[Course]:
     n = len(seen)
     one = np.ones((n, 1))
     waves = _season(season, seen)
+    rank = 0 if waves is None else _basis(waves).shape[1]  # with as many seasons as dates no season can be told from a step
     made = [Course(_basis(one), STEADY, 0)]
     steps = [np.array([[float(k >= b)] for k in range(n)]) for b in range(1, n)]
     for b, step in enumerate(steps, 1):
@@ -62,12 +63,12 @@ def courses(season: Season, seen: Sequence[int]) -> list[Course]:
             made.append(Course(_basis(both), UNDECIDED, seen[b]))
         else:
             made.append(Course(_basis(both), NEWEST if b == n - 1 else LASTING, seen[b]))
-            if waves.shape[1] + 1 < n:
+            if rank + 1 < n:
                 made.append(Course(_basis(np.concatenate([waves, step], axis=1)), BOTH, seen[b]))
-    if waves is not None and not (waves.shape[1] == 2 and any(_within(step, waves) for step in steps)):
+    if waves is not None and rank < n and not (rank == 2 and any(_within(step, waves) for step in steps)):
         made.append(Course(_basis(waves), SEASONAL, 0))
     for run in _runs(n):
-        if waves is None or not (waves.shape[1] == 2 and _within(run, waves)):
+        if waves is None or not (rank in (2, n) and _within(run, waves)):
             made.append(Course(_basis(np.concatenate([one, run], axis=1)), PASSING, 0))
     return made
 
@@ -141,13 +142,15 @@ def _known(group: tuple[int, ...], season: Season, seen: tuple[int, ...]) -> lis
 
 
 def _season(season: Season, seen: Sequence[int]) -> NDArray[np.float64] | None:
-    """The columns of seasons at the dates that were seen; None where they say nothing."""
-    if season.design is None:
+    """The columns of seasons at the dates that were seen; None where they are of one season, or seasons say nothing."""
+    group = [season.group[k] for k in seen]
+    if season.design is None or len(set(group)) < 2:
         return None
     part = season.design[list(seen)]
     part = part[:, np.any(part != 0, axis=0)]
-    basis = _basis(part)
-    return part if 1 < basis.shape[1] < len(seen) else None
+    if _basis(part).shape[1] < len(seen):
+        return part
+    return np.array([[float(own == other) for other in sorted(set(group))] for own in group])  # too few for a wave
 
 
 def _runs(n: int) -> Iterator[NDArray[np.float64]]:

@@ -108,9 +108,8 @@ class SeriesMap:
         with rasterio.open(self.path) as file:
             how = Resampling.nearest if ratio < 2 else Resampling.mode
             when = file.read(BANDS.index("when") + 1, out_shape=shape, resampling=how)
-            classes = file.read(
-                list(range(len(BANDS) + 1, file.count + 1)), out_shape=(file.count - len(BANDS), *shape), resampling=how
-            )
+            covers = range(len(BANDS) + 1, file.count + 1)
+            classes = [file.read(k, out_shape=shape, resampling=how) for k in covers]
         marked = 0.5 * made[-1].mean(axis=2, keepdims=True).repeat(3, axis=2)
         table = np.array([colour(k, len(self.dates)) for k in range(len(self.dates))], np.float32)
         hit = (when > 0) & (when < len(self.dates))

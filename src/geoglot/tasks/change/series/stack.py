@@ -18,14 +18,15 @@ from geoglot.geo.sensors import Band
 from geoglot.tasks.change import level
 from geoglot.tasks.change.asked import Settings, dated, paired
 from geoglot.tasks.change.filters import box_mean
-from geoglot.tasks.change.pair import COLUMNS, ROWS, VALUES, WINDOW, Pair, inside, spread
+from geoglot.tasks.change.pair import COLUMNS, ROWS, VALUES, Pair, inside, spread
 from geoglot.tasks.change.series.seasons import YEAR, apart, days, year_alone
 from geoglot.tasks.change.variates import iterated
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 MOST = 60  # dates: which of them a pixel was observed at is one number
-SAMPLE = 2**18  # pixels of which the noise is measured
+SAMPLE, SAMPLED = 2**18, 2**26  # pixels of which the noise is measured, and values of them at most
+SIDE = 128  # of their windows
 
 
 @dataclass
@@ -105,8 +106,9 @@ class Stack:
 
     def sample(self) -> Iterator[tuple[Floats, Bools]]:
         """Smoothed values (T, C, N) and what was observed (T, N), evenly over the scene."""
-        small = self.shape[0] * self.shape[1] <= SAMPLE
-        for window in self.windows() if small else spread(self.shape, WINDOW, SAMPLE // WINDOW**2):
+        most = min(SAMPLE, SAMPLED // (len(self) * len(self.bands)))
+        small = self.shape[0] * self.shape[1] <= most
+        for window in self.windows() if small else spread(self.shape, SIDE, most // SIDE**2):
             values, seen = self.smooth(window)
             yield values.reshape(*values.shape[:2], -1), seen.reshape(len(seen), -1)
 
@@ -130,7 +132,7 @@ class Stack:
             gap = (y - x).astype(np.float64)
             gap -= np.average(gap, axis=0, weights=weight)
             found.append((gap * weight[:, None]).T @ gap / weight.sum() / 2)
-            gaps.append(gap)
+            gaps.append(gap.astype(np.float32))
         if not found:
             raise InputError("The dates share too few observed pixels to tell change from noise: take scenes that overlap more.")
         noise = np.mean(found, axis=0)
@@ -172,9 +174,11 @@ def stacked(sources: Sequence[Any], asked: Settings, dates: Sequence[str] | None
             dated(scene, said)
         if scene.time is None:
             raise InputError(f"{scene.id} does not tell its date: name the dates of all scenes (--dates), in their order.")
+    if len({scene.href for scene in scenes}) < len(scenes):
+        raise InputError("A scene is named twice: a series has each of its dates once.")
     order = sorted(scenes, key=lambda scene: scene.time)  # type: ignore[arg-type,return-value]
     for one, other in pairwise(order):
-        if one.time == other.time:
+        if one.time.date() == other.time.date():  # type: ignore[union-attr]
             raise InputError(f"{one.id} and {other.id} are of the same date, {one.time:%Y-%m-%d}: a series has one scene a date.")
     pairs = [paired(order[0], scene, asked) for scene in order[1:]]
     if any(pair.crossed for pair in pairs):
@@ -187,7 +191,26 @@ def stacked(sources: Sequence[Any], asked: Settings, dates: Sequence[str] | None
         pairs[0].assumptions.append("the scenes were put in the order of their dates")
     if radius is None:
         radius = 2 if order[0].sensor.radar else 1
-    return Stack(order[0], tuple(pairs), radius)
+    made = Stack(order[0], tuple(pairs), radius)
+    _check_copies(made)
+    return made
+
+
+def _check_copies(stack: Stack) -> None:
+    """Raise `InputError` where two later dates hold the same pixels, by a few windows; `paired` has looked at the first."""
+    same = {(i, j): 0 for j in range(1, len(stack)) for i in range(1, j)}
+    for window in spread(stack.shape, SIDE, 4):
+        values, seen = stack.read(window)
+        for i, j in list(same):
+            both = seen[i] & seen[j]
+            if not np.array_equal(values[i][:, both], values[j][:, both]):
+                del same[i, j]
+            elif (i, j) in same:
+                same[i, j] += int(both.sum())
+    for (i, j), many in same.items():
+        if many:
+            names = stack.scenes[i].id, stack.scenes[j].id
+            raise InputError(f"{names[0]} and {names[1]} hold the same pixels: one of them is a copy of the other.")
 
 
 def _only(pair: Pair, shared: Sequence[int]) -> Pair:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from geoglot.core.errors import InputError, RasterError
 from geoglot.core.progress import track
 from geoglot.geo.grid import Window
+from geoglot.geo.write import check_apart
 from geoglot.tasks.change import level
 from geoglot.tasks.change.asked import Settings
-from geoglot.tasks.change.changemap import NODATA, STEPS, check_output
+from geoglot.tasks.change.changemap import NODATA, STEPS, check_output, check_outputs
 from geoglot.tasks.change.kinds import KINDS, kinds
 from geoglot.tasks.change.series import breaks, cover
 from geoglot.tasks.change.series.seasons import Season, season
@@ -62,16 +63,14 @@ def series(
     Raises `InputError` for what makes no series, before any long work; `RasterError` where no pixel was observed twice.
     """
     outputs = (Path(out),) if isinstance(out, str | Path) else tuple(map(Path, out))
-    for path in outputs:
-        check_output(path)
-        if not path.parent.is_dir():
-            raise InputError(f"There is no folder {path.parent} for {path.name}: make it first.")
+    check_outputs(outputs)
     if threshold is not None and not threshold > 0:
         raise InputError(f"The threshold is a number of standard deviations above 0, got {threshold}.")
     if radius is not None and not 0 <= radius <= 10:
         raise InputError(f"Values are averaged over 0 to 10 pixels around, got {radius}.")
     asked = Settings(sensor=sensor, bands=bands, labels=labels, level=how, least=least, model=model, register=register)
     stack = stacked(scenes, asked, dates, radius)
+    check_apart(outputs, [layer.href for scene in stack.scenes for layer in scene.layers])
     made = _Run(stack, asked, threshold, progress)
     return made.run(outputs)
 
@@ -89,7 +88,8 @@ class _Run:
         stack, asked = self.stack, self.asked
         told = {
             "scenes": [scene.fingerprint for scene in stack.scenes],
-            "bands": [[pair.first, pair.second] for pair in stack.pairs],
+            "bands": [[pair.first, pair.second, [band.common for band in pair.bands]] for pair in stack.pairs],
+            "sensors": [scene.sensor.id for scene in stack.scenes],
             "dates": self.dates,
             "how": [stack.radius, asked.register, asked.level, repr(asked.labels), str(asked.model), self.threshold],
         }
@@ -120,6 +120,8 @@ class _Run:
         if known is None:
             how = level.level_of(self.asked.level or "invariant")
             steps = align(stack, self.asked.register, how)
+            for pair, told in zip(stack.pairs, steps, strict=True):
+                level.taken(pair, told)  # as it is written down, so that an interrupted run goes on with the same numbers
             stack.measure()
             assert stack.whiten is not None
             work.learned({"whiten": stack.whiten}, {"steps": steps})
@@ -220,8 +222,8 @@ def _kinds(stack: Stack, values: Any, seen: Any, first: Bytes) -> Bytes:
     number = np.arange(len(stack))[:, None, None]
     sides = []
     for side in (number < first, number >= first):
-        weight = (side & seen).astype(np.float32)[:, None]
-        sides.append((values * weight).sum(axis=0) / np.maximum(weight.sum(axis=0), 1))
+        inside = (side & seen)[:, None]
+        sides.append(np.where(inside, values, np.float32(0)).sum(axis=0) / np.maximum(inside.sum(axis=0), 1))
     return kinds(sides[0], sides[1], stack.bands)
 
 
