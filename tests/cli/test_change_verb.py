@@ -64,6 +64,10 @@ def test_what_makes_no_sense_is_refused(geoglot_command: Command, tmp_path: Path
         (("before.tif", "after.tif", "--method", "magic"), 3, "magic"),
         (("before.tif", "after.tif", "--threshold", "much"), 2, "otsu"),
         (("before.tif", "after.tif", "--dates", "2020"), 2, "two dates"),
+        (("before.tif", "after.tif", "--damage", "nano", "-o", "d.tif"), 2, "told of parts"),
+        (("before.tif", "after.tif", "--damage", "nano", "--query", "roofs"), 2, "--query"),
+        (("before.tif", "after.tif", "before.tif"), 2, "named twice"),
+        (("before.tif", "after.tif", "-o", "after.tif"), 2, "written over"),
     ):
         found, _, err = geoglot_command("change", *options, "-q")
         assert found == code, err
@@ -87,3 +91,6 @@ def test_more_than_two_are_a_series(geoglot_command: Command, tmp_path: Path) ->
     assert code == 2
     assert "--query" in err
     assert geoglot_command("change", "s_20150701.tif", "-q")[0] == 2
+    code, _, err = geoglot_command("change", "s_*.tif", "--damage", "nano", "-q")
+    assert code == 2
+    assert "before and one after" in err

@@ -1,14 +1,11 @@
-"""Damage: heads on pairs of vectors, the figures beside the picture after alone, and the verb with the shipped head."""
+"""Damage: heads on pairs of vectors, and the figures beside the picture after alone."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from change_kit import again, built, land, save
-from cli_kit import Command
 
 from geoglot.core.errors import ModelMismatchError
 from geoglot.evals.damage import Places, compare, lit, nearest
@@ -52,21 +49,6 @@ def test_light_of_another_flight() -> None:
     one, other = (lit(pixels, np.random.default_rng(seed)) for seed in (0, 1))
     assert one.shape == (14, 18, 3)
     assert abs(float(one.mean()) - float(other.mean())) > 1
-
-
-def test_the_verb_tells_parts(geoglot_command: Command, tmp_path: Path) -> None:
-    values = land(96, 140, bands=3)
-    save(tmp_path / "before.tif", values, gsd=1.0, names=("red", "green", "blue"))
-    save(tmp_path / "after.tif", again(built(values)[0]), gsd=1.0, names=("red", "green", "blue"))
-    code, out, err = geoglot_command(
-        "change", "before.tif", "after.tif", "--damage", "nano", "-o", "d.geojson", "--dates", "2017-08-01,2017-09-01"
-    )
-    assert code == 0, err
-    assert "parts" in out
-    rows = json.loads((tmp_path / "d.geojson").read_text())["features"]
-    assert len(rows) == 6  # parts of 60 pixels, the last over the one before
-    assert {row["properties"]["label"] for row in rows} <= set(pairs.NAMES)
-    assert geoglot_command("change", "before.tif", "after.tif", "--damage", "nano", "-o", "d.tif")[0] == 2
 
 
 def test_a_head_for_pairs_is_no_head_for_pictures(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from change_kit import land, save
 from PIL import Image
 
@@ -49,6 +51,10 @@ def test_a_state_of_a_season_that_was_never_seen_before_is_undecided() -> None:
     dates = ("2016-07-05", "2018-07-20", "2020-10-10")
     assert course([0, 0, 30], dates) == (COURSES[UNDECIDED], 0)
     assert course([0, 30, 30], dates) == (COURSES[LASTING], 1)
+    # of a series that can tell seasons, where clouds left one date of each, or hid all of a wave but three
+    assert course([0, 30, 0, 30, 0], MIXED, [True, True, False, False, False]) == (COURSES[UNDECIDED], 0)
+    year = tuple(f"20{16 + k}-{month:02}-11" for k, month in enumerate((1, 3, 5, 7, 9, 11)))
+    assert course([0, 0, 30, 30, 30, 30], year, [True, False, True, False, True, False]) == (COURSES[UNDECIDED], 0)
 
 
 def test_one_date_says_nothing_and_two_say_that_it_changed() -> None:
@@ -139,18 +145,83 @@ def test_an_interrupted_run_goes_on(files: list[Path], tmp_path: Path, monkeypat
         assert np.array_equal(quiet(files, out=tmp_path / "m.tif").read(), whole)
 
 
+def rewritten(path: Path, change: Any) -> None:
+    """A file with its values as `change` makes them, and their profile."""
+    with rasterio.open(path) as file:
+        values, more = change(file.read())
+        profile, names = file.profile | more | {"count": len(values), "dtype": values.dtype.name}, file.descriptions
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(values)
+        file.descriptions = names[: len(values)]
+
+
+def holes(values: Any, at: int) -> tuple[Any, dict[str, Any]]:
+    """Values with columns that were not observed."""
+    made = values.astype("float32")
+    made[:, :, at : at + 15] = np.nan
+    made[:, :, 120:] = np.nan
+    return made, {"nodata": float("nan")}
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_what_was_not_observed_takes_no_part(files: list[Path]) -> None:
+    for k, path in enumerate(files):
+        rewritten(path, lambda values, at=20 * k: holes(values, at))
+    made = quiet(files)
+    change, kind, when = (made.read(band=band) for band in (1, 3, 4))
+    assert set(np.unique(change[:, 120:])) == {255}
+    assert (change[32:58, 36:58] == 1).mean() > 0.98
+    assert np.bincount(kind[32:58, 36:58].ravel()).argmax() == 5  # water gain, of means without what is missing
+    assert set(when[32:58, 42:58].ravel()) == {1}
+    assert set(when[32:58, 31:34].ravel()) == {2}  # the second date is missing here
+
+
+def test_bands_that_differ_and_one_that_says_nothing(files: list[Path]) -> None:
+    rewritten(files[2], lambda values: (values[:3], {}))
+    for path in files:
+        rewritten(path, lambda values: (np.concatenate([values[:1] * 0 + 7, values[1:]]), {}))
+    made = quiet(files)
+    assert "only blue, green, red are compared" in " ".join(made.report["assumptions"])
+    assert made.read()[32:58, 32:58].mean() > 0.9
+    assert made.labels == ()
+
+
+@pytest.mark.parametrize("names", [("VV", "VH"), ("VV",)])
+def test_radar_has_no_classes_and_still_pictures(tmp_path: Path, names: tuple[str, ...]) -> None:
+    made = []
+    for k, date in enumerate(SUMMERS):
+        values = land(120, 140, bands=len(names)) * np.random.default_rng(k).gamma(8, 1 / 8, (len(names), 120, 140))
+        values[:, 30:60, 30:60] *= 1 if k < 2 else 8
+        made.append(save(tmp_path / f"s_{date}.tif", values, names=names, west=None))
+    found = quiet(made, sensor="sar", out=tmp_path / "s.png")
+    assert found.read()[34:56, 34:56].mean() > 0.95
+    assert set(found.read(band=4)[34:56, 34:56].ravel()) == {2}
+    assert found.report["classes"] == []
+    assert found.report["courses"][0]["area"] is None
+    assert (tmp_path / "s.png").exists()
+
+
 def test_what_makes_no_series_is_refused(files: list[Path], tmp_path: Path) -> None:
     bare = save(tmp_path / "bare.tif", land(120, 140, seed=3))
     with pytest.raises(InputError, match="does not tell its date"):
         quiet([*files, bare])
-    with pytest.raises(InputError, match="same date"):
-        quiet([*files, bare], dates=[*SUMMERS, SUMMERS[-1]])
+    for same in (SUMMERS[-1], f"{SUMMERS[-1]}T18:30:00Z"):
+        with pytest.raises(InputError, match="same date"):
+            quiet([*files, bare], dates=[*SUMMERS, same])
     with pytest.raises(InputError, match="give one for each"):
         quiet(files, dates=SUMMERS[:2])
     with pytest.raises(InputError, match="2 to"):
         quiet(files[:1])
     with pytest.raises(InputError, match="above 0"):
         quiet(files, threshold=0)
+    with pytest.raises(InputError, match="named twice"):
+        quiet([*files, files[1]], dates=[*SUMMERS, "2023-07-01"])
+    with pytest.raises(InputError, match="same pixels"):
+        quiet([*files, shutil.copy(files[2], tmp_path / "copy.tif")], dates=[*SUMMERS, "2023-07-01"])
+    with pytest.raises(InputError, match="written over"):
+        quiet(files, out=files[0])
+    with pytest.raises(InputError, match="do not overlap"):
+        quiet([*files, save(tmp_path / "far_2023-07-01.tif", land(120, 140), west=900_000.0)])
     empty = [save(tmp_path / f"e_{date}.tif", land(120, 140) * 0, nodata=1) for date in SUMMERS]
     with pytest.raises((InputError, RasterError)):
         quiet(empty)

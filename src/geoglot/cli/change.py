@@ -72,17 +72,24 @@ def run(
 ) -> None:
     """Compare two scenes."""
     from geoglot.cli._io import emit, emit_json, note, words
+    from geoglot.core.errors import InputError
     from geoglot.geo.sources import expand
     from geoglot.tasks import change as task
 
+    if len(scenes) > 2 and len(set(scenes)) < len(scenes):
+        raise InputError("A scene is named twice: a series has each of its dates once.")
     # two are as they were named: which is the earlier is the user's word
     found = scenes if len(scenes) == 2 else list(expand(scenes))
     named = words(sensor)
+    unfit = {"--query": query, "--method": method, "--false-alarm": false_alarm}
     if damage is not None:
-        _damage(found, damage, out or [], model, as_json)
+        unfit |= {"--labels": labels, "--threshold": threshold, "--level": level, "--min-area": min_area or None}
+        _damage(found, damage, out or [], unfit, as_json, {
+            "sensor": named[0] if named and len(named) == 1 else named, "bands": words(bands), "dates": words(dates),
+            "register": not no_register, "model": model, "progress": not quiet,
+        })  # fmt: skip
         return
     if len(found) != 2:
-        unfit = {"--query": query, "--method": method, "--false-alarm": false_alarm}
         _series(found, out or [], unfit, labels, _threshold(threshold), as_json, {
             "dates": words(dates), "register": not no_register, "how": level, "least": min_area,
             "sensor": sensor, "bands": words(bands), "model": model, "progress": not quiet,
@@ -154,16 +161,20 @@ def _series(
         emit(made.table())
 
 
-def _damage(scenes: list[str], head: str, out: list[Path], model: str, as_json: bool) -> None:
+def _damage(scenes: list[str], head: str, out: list[Path], unfit: dict[str, Any], as_json: bool, how: dict[str, Any]) -> None:
     from geoglot.cli._io import emit, emit_json, note
     from geoglot.core.errors import InputError
     from geoglot.tasks.change.damage import damage
 
     if len(scenes) != 2:
         raise InputError(f"Damage is told from a scene before and one after, got {len(scenes)}.")
-    made = damage(scenes[0], scenes[1], head=head, model=model, out=out)
+    if named := [option for option, value in unfit.items() if value is not None]:
+        raise InputError(f"{' and '.join(named)} say how pixels are compared, and --damage asks of whole parts: leave one out.")
+    made = damage(scenes[0], scenes[1], head=head, out=out, **how)
     for text in made.assumptions:
         note(f"assumed: {text}")
+    for path in out:
+        note(f"damage in {path}")
     if as_json:
         emit_json(made.rows())
     else:

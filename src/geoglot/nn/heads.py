@@ -215,26 +215,27 @@ def save(path: str | Path, head: Head, card: HeadCard) -> Path:
 
 
 def load(path: str | Path, spec: ModelSpec, of: str = "images") -> tuple[Head, HeadCard]:
-    """Read a head for use with the features of a model, of images or of cells.
+    """Read a head for use with the features of a model, of images, of cells or of pairs.
 
     Raises `NotFoundError`, `ModelError` for a file that is none, and `ModelMismatchError` for one of another model.
     """
     from safetensors import SafetensorError, safe_open
 
-    how = "segment --train" if of == "cells" else "classify --few-shot"
+    how = {"cells": "geoglot segment --train", "pairs": "python -m geoglot.evals.damage"}.get(of, "geoglot classify --few-shot")
     if not Path(path).is_file():
-        raise NotFoundError(f"There is no head {path}: make one with geoglot {how} LABELS --save {path}.")
+        options = f"{spec.name} --root DATA -o" if of == "pairs" else "LABELS --save"
+        raise NotFoundError(f"There is no head {path}: make one with {how} {options} {path}.")
     try:
         with safe_open(path, "numpy") as file:
             header = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if header.get("format") != FORMAT:
-            raise ModelError(f"{path} is no head of this version ({FORMAT}): fit it again with geoglot {how}.")
+            raise ModelError(f"{path} is no head of this version ({FORMAT}): fit it again with {how}.")
         values = json.loads(header["card"])
         card = HeadCard(tuple(values.pop("names")), **values)
         head = _KINDS[header["kind"]](**arrays)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path} is not a readable head ({error}): fit it again with geoglot {how}.") from None
+        raise ModelError(f"{path} is not a readable head ({error}): fit it again with {how}.") from None
     if card.of != of:
         verb = {"cells": "segment", "pairs": "change --damage"}.get(card.of, "classify")
         raise ModelMismatchError(f"{path} was fitted on {card.of}, not on {of}: use it with geoglot {verb}.")

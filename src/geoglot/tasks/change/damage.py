@@ -15,11 +15,12 @@ from geoglot.core.errors import InputError
 from geoglot.core.progress import track
 from geoglot.geo import vectors
 from geoglot.geo.grid import Window
+from geoglot.geo.write import check_apart
 from geoglot.nn import heads
 from geoglot.nn.pairs import KIND, columns
 from geoglot.tasks.change import level
 from geoglot.tasks.change.asked import Settings, paired
-from geoglot.tasks.change.changemap import POLYGONS, Dates, check_output
+from geoglot.tasks.change.changemap import POLYGONS, Dates, check_output, check_outputs
 from geoglot.tasks.change.pair import Pair
 from geoglot.tasks.segment.polygons import onto_map
 
@@ -48,28 +49,37 @@ class Damage:
 
 
 def damage(
-    before: Any, after: Any, *, head: str | Path = "nano", model: str = "nano", out: Sequence[str | Path] = (), **settings: Any
+    before: Any, after: Any, *, head: str | Path = "nano", out: str | Path | Sequence[str | Path] = (), **settings: Any
 ) -> Damage:
     """Say of each part of 60 metres (of the whole, without georeference) whether it was damaged between two scenes.
 
     `head` is that of a model by its name, or a file that `geoglot.evals.damage` wrote; its classes are those of its data, of the
-    shipped one untouched and damaged, which counts flooded as damaged. `out` are files of polygons.
+    shipped one untouched and damaged, which counts flooded as damaged. `out` are files of polygons. Of `Settings` those count
+    that say what the scenes are, the model, and whether to move the second onto the first.
 
     Raises `InputError` for scenes that make no pair and for other outputs, before any long work; what `heads.load` raises.
     """
-    outputs = [Path(path) for path in out]
+    outputs = [Path(out)] if isinstance(out, str | Path) else [Path(path) for path in out]
+    check_outputs(outputs)
     for path in outputs:
         if check_output(path) != "polygons":
             raise InputError(f"{path}: damage is told of parts; use one of {', '.join(POLYGONS)}.")
-    pair = paired(before, after, Settings(**settings))
+    asked = Settings(**settings)
+    pair = paired(before, after, asked)
     if pair.radar or pair.crossed:
         raise InputError("Damage is told from pictures of light, and a scene here is radar: leave out --damage.")
     if str(head) in SHIPPED:
         head = Path(models.__file__).parent.parent / "weights" / SHIPPED[str(head)]
-    seer = models.load(model)
+    check_apart(outputs, [layer.href for scene in (pair.before, pair.after) for layer in scene.layers])
+    seer = models.load(asked.model) if isinstance(asked.model, str) else asked.model
     fitted, card = heads.load(head, seer.spec, KIND)
-    pair.shift = level.register(pair)
-    made = _parts(pair, seer, fitted, card.names)
+    gsd = pair.before.gsd
+    if gsd is not None and gsd * LEAST > METRES:
+        wide = f"parts are {gsd * windows(pair)[0][2]:,.0f} m wide"
+        pair.assumptions.append(f"pixels of {gsd:.3g} m: {wide}, and pictures so coarse were not what a head was taught")
+    if asked.register:
+        pair.shift = level.register(pair)
+    made = _parts(pair, seer, fitted, card.names, asked.progress)
     for path in outputs:
         vectors.write_features(path, made)
     return Damage(tuple(made), tuple(pair.assumptions))
@@ -84,11 +94,11 @@ def windows(pair: Pair) -> list[Window]:
     return [(top, left, side, side) for top in tops for left in lefts]
 
 
-def _parts(pair: Pair, model: Any, head: heads.Head, names: Sequence[str]) -> list[dict[str, Any]]:
+def _parts(pair: Pair, model: Any, head: heads.Head, names: Sequence[str], progress: bool) -> list[dict[str, Any]]:
     dates = Dates.of(pair.before, pair.after).told
     every = windows(pair)
     made: list[dict[str, Any]] = []
-    with track(len(every), "damage", "parts") as shown:
+    with track(len(every), "damage", "parts", quiet=not progress) as shown:
         for start in range(0, len(every), BATCH):
             part = [(window, pair.read(window)) for window in every[start : start + BATCH]]
             part = [(window, block) for window, block in part if block.valid.mean() > 0.5]

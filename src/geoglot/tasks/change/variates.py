@@ -70,8 +70,12 @@ class Variates:
         """Solve the canonical correlation of moments; bands that are no news beside others are damped."""
         count = moments.size // 2
         cov = moments.covariance
-        scale = np.sqrt(np.maximum(np.diag(cov), 1e-300))
+        least = 1e-10 * moments.mean**2  # a band that is the same everywhere has a variance of rounding errors
+        flat = np.diag(cov) <= least
+        scale = np.sqrt(np.maximum(np.diag(cov), np.maximum(least, 1e-300)))
         unit = cov / np.outer(scale, scale)
+        unit[flat], unit[:, flat] = 0.0, 0.0
+        unit[flat, flat] = 1.0
         one, two = (unit[a, a] + 1e-6 * np.eye(count) for a in (slice(0, count), slice(count, None)))
         l1, l2 = np.linalg.cholesky(one), np.linalg.cholesky(two)
         middle = np.linalg.solve(l1, np.linalg.solve(l2, unit[:count, count:].T).T)

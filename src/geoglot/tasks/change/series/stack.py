@@ -169,13 +169,13 @@ def stacked(sources: Sequence[Any], asked: Settings, dates: Sequence[str] | None
         source if isinstance(source, Scene) else Scene.open(source, asked.sensor, asked.bands)  # type: ignore[arg-type]
         for source in sources
     ]
+    if len({scene.href for scene in scenes}) < len(scenes):
+        raise InputError("A scene is named twice: a series has each of its dates once.")
     for scene, said in zip(scenes, dates if dates is not None else [None] * len(scenes), strict=True):
         if said is not None:
             dated(scene, said)
         if scene.time is None:
             raise InputError(f"{scene.id} does not tell its date: name the dates of all scenes (--dates), in their order.")
-    if len({scene.href for scene in scenes}) < len(scenes):
-        raise InputError("A scene is named twice: a series has each of its dates once.")
     order = sorted(scenes, key=lambda scene: scene.time)  # type: ignore[arg-type,return-value]
     for one, other in pairwise(order):
         if one.time.date() == other.time.date():  # type: ignore[union-attr]
