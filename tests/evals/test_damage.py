@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from geoglot.core.errors import ModelMismatchError
-from geoglot.evals.damage import Places, compare, lit, nearest
+from geoglot.evals.damage import Places, compare, lit, nearest, which
 from geoglot.nn import heads, pairs
 
 
@@ -37,11 +37,23 @@ def test_every_way_is_one_head_on_all_columns() -> None:
 
 def test_a_pair_tells_more_than_the_picture_after() -> None:
     told, head = compare(places(80, 0), places(60, 1))
-    assert told["own"]["value"] > 95 > told["alone"]["value"]
-    assert told["own"]["low"] <= told["own"]["value"] <= told["own"]["high"]
-    assert told["own"]["beside alone"]["low"] > 0
-    assert told["next"]["value"] < told["own"]["value"]
+    own = told["own, own"]
+    assert own["value"] > 95 > told["alone, own"]["value"]
+    assert own["low"] <= own["value"] <= own["high"]
+    assert own["beside alone"]["low"] > 0
+    assert told["both, next"]["value"] < own["value"]
+    assert told["both, which"]["value"] == 100 > told["alone, which"]["value"] - 1e-9
+    assert told["both, which"]["questions"] == 60
     assert head.arrays()["weight"].shape == (2, 18)
+    assert np.allclose(head.arrays()["weight"][:, :6], -head.arrays()["weight"][:, 6:12])  # knows no order of its own
+
+
+def test_which_of_two_is_a_question_of_order() -> None:
+    asked = places(40, 2)
+    weight = np.zeros((2, 18), np.float32)
+    weight[1, 0], weight[1, 6] = 1, -1
+    assert which(heads.LinearHead(weight, np.array([0, -9], np.float32)), asked).all()  # whatever its bias
+    assert not which(heads.LinearHead(-weight, np.zeros(2, np.float32)), asked).any()
 
 
 def test_light_of_another_flight() -> None:
