@@ -26,13 +26,12 @@ from geoglot.tasks.change.series.seriesmap import SeriesMap, write_raster
 from geoglot.tasks.change.series.stack import Stack, align, stacked
 from geoglot.tasks.change.stream import histogram
 from geoglot.tasks.change.threshold import clipped, otsu
-from geoglot.tasks.change.work import Work
-from geoglot.tasks.segment.work import folder_of
+from geoglot.tasks.work import Planes, Work, folder_of
 
 Bytes = NDArray[np.uint8]
 LEAST = 5.0  # standard deviations that a lasting change has to gain, whatever Otsu says: a place may not change at all
-_PLANES: dict[str, np.dtype[Any]] = {name: np.dtype(np.float32) for name in ("lasting", "other")}
-_PLANES |= {name: np.dtype(np.uint8) for name in ("step", "first", "rest", "kind")}
+_BYTES = ("step", "first", "rest", "kind")
+_PLANES: Planes = dict.fromkeys(("lasting", "other"), np.dtype(np.float32)) | dict.fromkeys(_BYTES, np.dtype(np.uint8))
 _STRIP = 512
 
 
@@ -104,7 +103,7 @@ class _Run:
         )
         folder = folder_of(outputs[0]) if outputs else Path(held.name) / "part"  # type: ignore[union-attr]
         covers = {f"class{k}": np.dtype(np.uint8) for k in range(len(self.stack))}
-        work = Work(folder, self.stack.shape, self.digest(), _PLANES | covers)
+        work = Work(folder, self.stack.shape, self.digest(), {**_PLANES, **covers})
         try:
             self._fit(work)
             made = self._finish(work, outputs, held)
