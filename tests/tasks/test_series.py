@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
-from change_kit import land, save
+from change_kit import again, built, land, save
 from PIL import Image
 
 from geoglot.core.errors import InputError, RasterError
@@ -199,6 +199,20 @@ def test_radar_has_no_classes_and_still_pictures(tmp_path: Path, names: tuple[st
     assert found.report["classes"] == []
     assert found.report["courses"][0]["area"] is None
     assert (tmp_path / "s.png").exists()
+
+
+def test_classes_by_words(tmp_path: Path) -> None:
+    made = []
+    for k, date in enumerate(SUMMERS[:3]):
+        values = built(land(96, 96, bands=3), ((30, 40),))[0] if k else land(96, 96, bands=3)
+        made.append(save(tmp_path / f"s_{date}.tif", again(values, seed=k), names=("red", "green", "blue")))
+    found = quiet(made, labels="buildings,grass|trees")
+    assert found.labels == ("buildings", "grass")
+    assert found.report["classes by"]["by"] == "words"
+    for k, date in enumerate(SUMMERS[:3]):
+        rows = [row for row in found.report["classes"] if row["date"] == date]
+        assert sum(row["pixels"] for row in rows) == 96 * 96
+        assert (found.read(band=7 + k) == 1).sum() == rows[0]["pixels"]
 
 
 def test_what_makes_no_series_is_refused(files: list[Path], tmp_path: Path) -> None:
