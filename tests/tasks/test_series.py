@@ -15,7 +15,7 @@ from PIL import Image
 
 from geoglot.core.errors import InputError, RasterError
 from geoglot.geo import vectors
-from geoglot.tasks.change.series import SeriesMap, series
+from geoglot.tasks.change.series import SeriesMap, series, stack, verb
 from geoglot.tasks.change.series.breaks import COURSES, LASTING, NEWEST, PASSING, SEASONAL, STEADY, UNDECIDED, decided, fit
 from geoglot.tasks.change.series.cover import Tally, holds
 from geoglot.tasks.change.series.seasons import season
@@ -130,19 +130,33 @@ def test_what_lasts_is_dated_and_what_passes_is_not_change(files: list[Path], tm
 
 
 def test_an_interrupted_run_goes_on(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = quiet(files).read()
-    from geoglot.tasks.change.series import verb
+    monkeypatch.setattr(stack, "ROWS", 32)
+    whole = [quiet(files).read(band=band) for band in (1, 2, 3, 6)]
+    names = [tmp_path / "m.tif", tmp_path / "m.gpkg"]
+    block = verb._Run._block
+    done: list[Any] = []
+
+    def third(self: Any, work: Any, window: Any) -> None:
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        block(self, work, window)
+        done.append(window)
 
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(verb, "write_raster", stop)
-        with pytest.raises(KeyboardInterrupt):
-            quiet(files, out=tmp_path / "m.tif")
+    for place, name, what in ((verb._Run, "_block", third), (verb, "write_raster", stop)):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, what)
+            with pytest.raises(KeyboardInterrupt):
+                quiet(files, out=names)
+        assert not any(path.exists() for path in names)
+    assert done[0][:2] == (0, 0)
     with monkeypatch.context() as patch:
         patch.setattr(verb._Run, "_block", stop)  # nothing is fitted again
-        assert np.array_equal(quiet(files, out=tmp_path / "m.tif").read(), whole)
+        made = quiet(files, out=names)
+    assert all(np.array_equal(made.read(band=band), part) for band, part in zip((1, 2, 3, 6), whole, strict=True))
+    assert all(path.exists() for path in names)
 
 
 def rewritten(path: Path, change: Any) -> None:
