@@ -20,6 +20,7 @@ from geoglot.tasks.change.series.breaks import COURSES, LASTING, NEWEST, PASSING
 from geoglot.tasks.change.series.cover import Tally, holds
 from geoglot.tasks.change.series.seasons import season
 from geoglot.tasks.change.series.stack import partners
+from geoglot.tasks.cloud.verb import CLOUD
 
 SUMMERS = ("2016-07-05", "2018-07-20", "2020-06-30", "2022-07-10")
 MIXED = ("2016-07-05", "2017-10-08", "2019-07-12", "2020-10-05", "2022-07-01")
@@ -213,6 +214,25 @@ def test_radar_has_no_classes_and_still_pictures(tmp_path: Path, names: tuple[st
     assert found.report["classes"] == []
     assert found.report["courses"][0]["area"] is None
     assert (tmp_path / "s.png").exists()
+
+
+def test_what_masks_of_clouds_hide_takes_no_part(files: list[Path], tmp_path: Path) -> None:
+    masks = []
+    for k in range(len(files)):
+        cover = np.zeros((1, 120, 140), np.uint8)
+        cover[:, 35:55, 35:55] = CLOUD if k == 1 else 0  # over the lake, at the date that would show it first
+        with rasterio.open(files[k]) as file:
+            profile = file.profile | {"count": 1, "dtype": "uint8", "nodata": 255}
+        masks.append(tmp_path / f"mask{k}.tif")
+        with rasterio.open(masks[-1], "w", **profile) as file:
+            file.write(cover)
+    made = quiet(files[::-1], clouds=masks[::-1])
+    when, water = made.read(band=4), made.read(band=8)
+    assert set(when[38:52, 38:52].ravel()) == {2}
+    assert set(water[38:52, 38:52].ravel()) == {255}
+    assert "under cloud" in " ".join(made.report["assumptions"])
+    with pytest.raises(InputError, match="one for each"):
+        quiet(files, clouds=masks[:2])
 
 
 def test_classes_by_words(tmp_path: Path) -> None:

@@ -83,7 +83,13 @@ def run(
     named = words(sensor)
     unfit = {"--query": query, "--method": method, "--false-alarm": false_alarm}
     if damage is not None:
-        unfit |= {"--labels": labels, "--threshold": threshold, "--level": level, "--min-area": min_area or None}
+        unfit |= {
+            "--clouds": clouds,
+            "--labels": labels,
+            "--threshold": threshold,
+            "--level": level,
+            "--min-area": min_area or None,
+        }
         _damage(found, damage, out or [], unfit, as_json, {
             "sensor": named[0] if named and len(named) == 1 else named, "bands": words(bands), "dates": words(dates),
             "register": not no_register, "model": model, "progress": not quiet,
@@ -91,7 +97,7 @@ def run(
         return
     if len(found) != 2:
         _series(found, out or [], unfit, labels, _threshold(threshold), as_json, {
-            "dates": words(dates), "register": not no_register, "how": level, "least": min_area,
+            "dates": words(dates), "clouds": _clouds(words(clouds)), "register": not no_register, "how": level, "least": min_area,
             "sensor": sensor, "bands": words(bands), "model": model, "progress": not quiet,
         })  # fmt: skip
         return

@@ -39,6 +39,7 @@ class Stack:
     first: Scene
     pairs: tuple[Pair, ...]
     radius: int
+    order: tuple[int, ...] = ()  # of the dates, among the scenes as they were named
     whiten: Floats | None = None
 
     @property
@@ -176,7 +177,8 @@ def stacked(sources: Sequence[Any], asked: Settings, dates: Sequence[str] | None
             dated(scene, said)
         if scene.time is None:
             raise InputError(f"{scene.id} does not tell its date: name the dates of all scenes (--dates), in their order.")
-    order = sorted(scenes, key=lambda scene: scene.time)  # type: ignore[arg-type,return-value]
+    rank = sorted(range(len(scenes)), key=lambda k: scenes[k].time)  # type: ignore[arg-type,return-value]
+    order = [scenes[k] for k in rank]
     for one, other in pairwise(order):
         if one.time.date() == other.time.date():  # type: ignore[union-attr]
             raise InputError(f"{one.id} and {other.id} are of the same date, {one.time:%Y-%m-%d}: a series has one scene a date.")
@@ -191,7 +193,7 @@ def stacked(sources: Sequence[Any], asked: Settings, dates: Sequence[str] | None
         pairs[0].assumptions.append("the scenes were put in the order of their dates")
     if radius is None:
         radius = 2 if order[0].sensor.radar else 1
-    made = Stack(order[0], tuple(pairs), radius)
+    made = Stack(order[0], tuple(pairs), radius, tuple(rank))
     _check_copies(made)
     return made
 

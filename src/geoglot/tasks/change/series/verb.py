@@ -6,6 +6,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from geoglot.geo.write import check_apart
 from geoglot.tasks.change import level
 from geoglot.tasks.change.asked import Settings
 from geoglot.tasks.change.changemap import NODATA, STEPS, check_output, check_outputs
+from geoglot.tasks.change.clouds import Clouds, clouds_of
 from geoglot.tasks.change.kinds import KINDS, kinds
 from geoglot.tasks.change.series import breaks, cover
 from geoglot.tasks.change.series.seasons import Season, season
@@ -48,6 +50,7 @@ def series(
     least: float = 0.0,
     sensor: str | None = None,
     bands: Sequence[str] | None = None,
+    clouds: Any = None,
     model: Any = "nano",
     progress: bool = True,
 ) -> SeriesMap:
@@ -57,7 +60,8 @@ def series(
     words (as in `segment`, with `model`); without them water, vegetation and other ground by indices, where the bands allow. A
     pixel changed where a lasting step explains its values by more than `threshold` standard deviations of noise better than
     whatever does not last; without one it is Otsu's, at least `LEAST`. Values are averaged over `radius` pixels around (1, radar
-    2) and levelled by `how` (invariant or none). `out` and `least` as in `change`; an interrupted run goes on.
+    2) and levelled by `how` (invariant or none). `clouds`, `out` and `least` as in `change`,
+    masks in the order of `scenes`; an interrupted run goes on.
 
     Raises `InputError` for what makes no series, before any long work; `RasterError` where no pixel was observed twice.
     """
@@ -70,15 +74,20 @@ def series(
     asked = Settings(sensor=sensor, bands=bands, labels=labels, level=how, least=least, model=model, register=register)
     stack = stacked(scenes, asked, dates, radius)
     check_apart(outputs, [layer.href for scene in stack.scenes for layer in scene.layers])
-    made = _Run(stack, asked, threshold, progress)
+    if isinstance(clouds, Sequence) and not isinstance(clouds, str) and len(clouds) == len(stack):
+        clouds = [clouds[k] for k in stack.order]
+    made = _Run(stack, asked, threshold, progress, clouds_of(stack.scenes, clouds, progress))
     return made.run(outputs)
 
 
 class _Run:
     """One series on its way to a map."""
 
-    def __init__(self, stack: Stack, asked: Settings, threshold: float | None, progress: bool) -> None:
-        self.stack, self.asked, self.threshold, self.progress = stack, asked, threshold, progress
+    def __init__(
+        self, stack: Stack, asked: Settings, threshold: float | None, progress: bool, clouds: Clouds | None = None
+    ) -> None:
+        self.stack, self.asked, self.threshold, self.progress, self.clouds = stack, asked, threshold, progress, clouds
+        self.covered: list[str] = []  # how much clouds hide of each date, in words
         self.season: Season = season(stack.times)
         self.dates = tuple(time.date().isoformat() for time in stack.times)
 
@@ -90,6 +99,7 @@ class _Run:
             "bands": [[pair.first, pair.second, [band.common for band in pair.bands]] for pair in stack.pairs],
             "sensors": [scene.sensor.id for scene in stack.scenes],
             "dates": self.dates,
+            "clouds": None if self.clouds is None else self.clouds.request,
             "how": [stack.radius, asked.register, asked.level, repr(asked.labels), str(asked.model), self.threshold],
         }
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
@@ -105,8 +115,10 @@ class _Run:
         covers = {f"class{k}": np.dtype(np.uint8) for k in range(len(self.stack))}
         work = Work(folder, self.stack.shape, self.digest(), {**_PLANES, **covers})
         try:
-            self._fit(work)
-            made = self._finish(work, outputs, held)
+            with nullcontext() if self.clouds is None else self.clouds.hiding(self.covered):
+                self._fit(work)
+                classes = self._cover(work)
+            made = self._finish(work, outputs, held, classes)
         except BaseException:
             work.close()  # an interrupted run goes on from what is done
             raise
@@ -144,7 +156,7 @@ class _Run:
         values, seen = self.stack.read(window)
         work.write("kind", window, _kinds(self.stack, values, seen, found.first.reshape(shape)))
 
-    def _finish(self, work: Work, outputs: tuple[Path, ...], held: Any) -> SeriesMap:
+    def _finish(self, work: Work, outputs: tuple[Path, ...], held: Any, classes: dict[str, Any]) -> SeriesMap:
         limit = self.threshold
         if limit is None:
             scores = histogram(lambda a, b: work.read("lasting", a, b), self.stack.shape)
@@ -155,7 +167,7 @@ class _Run:
 
         raster = next((path for path in outputs if check_output(path) == "raster"), None)
         path = raster or Path(held.name) / "series.tif"
-        report = self._report(work, found, float(limit)) | self._cover(work)
+        report = self._report(work, found, float(limit)) | classes
         covers = [f"class{k}" for k in range(len(self.stack))] if report["classes"] else []
 
         def rows(top: int, bottom: int) -> Bytes:
@@ -172,7 +184,7 @@ class _Run:
 
     def _report(self, work: Work, rows: Any, limit: float) -> dict[str, Any]:
         stack = self.stack
-        assumed = [*dict.fromkeys(text for pair in stack.pairs for text in pair.assumptions)]
+        assumed = [*dict.fromkeys(text for pair in stack.pairs for text in pair.assumptions), *self.covered]
         if self.season.said:
             assumed.append(self.season.said)
         if len(stack) < 3:
