@@ -8,6 +8,7 @@ export interface Schema {
   type?: string | string[];
   title?: string;
   description?: string;
+  format?: string; // "scene": one of the archive's scenes
   default?: unknown;
   enum?: unknown[];
   const?: unknown;
