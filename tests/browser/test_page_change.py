@@ -58,6 +58,11 @@ def test_what_changed_is_a_layer_with_its_legend(opened: Any) -> None:
     rows = json.loads(Path(waiting.value.path()).read_text(encoding="utf-8"))
     kinds = [row["label"] for row in rows if row["label"] != "unchanged"]
     assert page.locator(".legend .legend-list li").all_inner_texts() == kinds
+    job.locator("summary", has_text="Areas").click()
+    job.locator(".areas tbody tr").first.wait_for()
+    cells = [row.split("\t") for row in job.locator(".areas tbody tr").all_inner_texts()]
+    assert [cell[0] for cell in cells] == [row["label"] for row in rows]
+    assert cells[-1][1] == f"{100 * rows[-1]['share']:.1f} %"
     shown = ground(page)
     job.get_by_role("button", name="Show change.tif on the map").click()
     page.wait_for_selector(".legend", state="detached")

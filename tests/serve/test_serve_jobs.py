@@ -32,7 +32,7 @@ class Slow(ModuleType):
         super().__init__("slow", "Waits.")
         self.go, self.began = threading.Event(), threading.Event()
 
-    def title(self, asked: object) -> str:
+    def title(self, asked: object, service: object) -> str:
         return "slow"
 
     def check(self, asked: object, service: object) -> None:

@@ -117,6 +117,16 @@ export interface JobResult {
   bounds?: Box | null;
 }
 
+/** A row of a job's areas.json. */
+export interface AreaRow {
+  scene: string;
+  name: string;
+  label: string;
+  pixels: number;
+  share: number; // of what was observed
+  area: number | null; // square metres; null without georeference
+}
+
 export type JobState = "queued" | "running" | "done" | "failed" | "cancelled" | "interrupted";
 
 export interface Job {
