@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from geoglot.data.synth import Pair
 from geoglot.serve.app import create
 from geoglot.serve.settings import Settings
 from geoglot.tasks.change.changemap import COLOURS
+from geoglot.tasks.change.methods import cva
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +191,35 @@ def test_a_pair_of_one_picture_fails_with_what_to_do(service: TestClient, ids: d
     assert "hold the same pixels" in failed["problem"]["detail"]
     assert str(made[0].parent) not in failed["problem"]["detail"]
     assert service.delete(f"/api/scenes/{taken['scenes'][0]}").status_code == 204
+
+
+def test_a_job_that_was_cancelled_goes_on(service: TestClient, ids: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, on = threading.Event(), threading.Event()
+    usual = cva.score
+
+    def slow(*given: Any) -> Any:
+        begun.set()
+        on.wait(30)
+        return usual(*given)
+
+    monkeypatch.setattr(cva, "score", slow)
+    asked = {"before": ids[FIRST], "after": ids[LAST], "method": "cva"}
+    id = service.post("/api/jobs", json={"verb": "change", "parameters": asked}).json()["id"]
+    assert begun.wait(30)
+    assert service.delete(f"/api/jobs/{id}").status_code == 200
+    on.set()
+    stopped = wait(service, id)
+    assert (stopped["state"], stopped["results"]) == ("cancelled", [])
+    assert service.post(f"/api/jobs/{id}/resume").status_code == 202
+    assert wait(service, id)["state"] == "done"
+
+
+def test_radar_alone_has_no_clouds(service: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    for entry in service.app.state.service.library.entries().values():
+        monkeypatch.setitem(entry.row, "sensor", "sentinel-1")
+    answer = service.post("/api/jobs", json={"verb": "cloud"})
+    assert answer.status_code == 422
+    assert "not radar" in answer.json()["detail"]
 
 
 def test_the_form_of_change_lists_the_methods(service: TestClient) -> None:

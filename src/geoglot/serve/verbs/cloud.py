@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from geoglot.core.errors import InputError
+from geoglot.geo.sensors import sensor
 from geoglot.serve.jobs import Context
 from geoglot.serve.service import Service
 from geoglot.serve.shapes import Id, Number, Strict
@@ -36,8 +38,10 @@ def title(asked: Parameters, service: Service) -> str:
 
 
 def check(asked: Parameters, service: Service) -> None:
-    """Refuse scenes that are not there, and a model without a cloud head."""
-    _shared.chosen(service, asked.scene)
+    """Refuse scenes that are not there or all radar, and a model without a cloud head."""
+    entries = _shared.chosen(service, asked.scene)
+    if entries and all(sensor(entry.row["sensor"]).radar for entry in entries):
+        raise InputError("Radar sees through clouds: there is nothing to mask. Name a scene that is not radar.")
     check_model(service.library.main.model)
 
 
