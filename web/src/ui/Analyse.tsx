@@ -62,9 +62,11 @@ interface FieldProps {
   required: boolean;
 }
 
+const sceneNames = (properties: Record<string, Schema>): string[] => Object.keys(properties).filter((name) => properties[name]!.format === "scene");
+
 /** The pair that a comparison begins with: its two scenes in the order of the fields, by name. */
 function pairOf(properties: Record<string, Schema>): Record<string, string> {
-  const names = Object.keys(properties).filter((name) => properties[name]!.format === "scene");
+  const names = sceneNames(properties);
   const pair = names.length === 2 ? bestPair(state.scenes.value.value ?? [], state.bounds.value) : null;
   return pair ? { [names[0]!]: pair[0].id, [names[1]!]: pair[1].id } : {};
 }
@@ -228,7 +230,9 @@ function VerbForm({ verb }: { verb: Verb }) {
 export function Analyse() {
   const verbs = (state.archive.value.value?.verbs ?? []).filter((verb) => verb.job && verb.name !== "ingest");
   const chosen = useSignal("");
-  const verb = verbs.find((one) => one.name === chosen.value) ?? verbs[0];
+  // at first one that any archive will do for: scenes to compare are not in each
+  const first = verbs.find((one) => !sceneNames(one.parameters.properties ?? {}).length) ?? verbs[0];
+  const verb = verbs.find((one) => one.name === chosen.value) ?? first;
   return (
     <>
       <section aria-label="New work">
