@@ -32,7 +32,7 @@ class Slow(ModuleType):
         super().__init__("slow", "Waits.")
         self.go, self.began = threading.Event(), threading.Event()
 
-    def title(self, asked: object) -> str:
+    def title(self, asked: object, service: object) -> str:
         return "slow"
 
     def check(self, asked: object, service: object) -> None:
@@ -250,7 +250,7 @@ def test_a_verb_is_one_file(tmp_path: Path, start: Start, monkeypatch: pytest.Mo
     (tmp_path / "greet.py").write_text(
         '"""Say hello."""\nfrom pydantic import BaseModel\nTITLE = "Greet"\n'
         "class Parameters(BaseModel):\n    name: str = 'you'\n"
-        "def title(asked): return 'Greet ' + asked.name\ndef check(asked, service): pass\n"
+        "def title(asked, service): return 'Greet ' + asked.name\ndef check(asked, service): pass\n"
         "def run(asked, context): context.result('hello.txt', 'text/plain').write_text('hello ' + asked.name)\n"
     )
     monkeypatch.setattr(verbs, "__path__", [*verbs.__path__, str(tmp_path)])

@@ -12,6 +12,7 @@ from serve_kit import Start, wait
 
 from geoglot.core.errors import RasterError
 from geoglot.geo.scene import Scene
+from geoglot.serve.verbs import _shared
 from geoglot.serve.verbs import segment as verb
 from geoglot.tasks.segment import ClassMap, segment
 from segment_kit import Painter
@@ -53,13 +54,13 @@ def test_maps_of_all_scenes(start: Start, tmp_path: Path) -> None:
 
 
 def test_few_polygons_are_kept(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verb, "_POLYGONS", 1)
+    monkeypatch.setattr(_shared, "POLYGONS", 1)
     client = start()
     asked = {"verb": "segment", "parameters": {"labels": ["red"], "background": "blue"}}
     done = wait(client, client.post("/api/jobs", json=asked).json()["id"])
     files = {result["name"]: result["href"] for result in done["results"]}
     assert len(client.get(files["polygons.geojson"]).json()["features"]) == 1
-    assert "the rest is in the maps" in done["message"]
+    assert "the rest is in the raster" in done["message"]
 
 
 @pytest.mark.parametrize(

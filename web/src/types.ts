@@ -8,6 +8,7 @@ export interface Schema {
   type?: string | string[];
   title?: string;
   description?: string;
+  format?: string; // "scene": one of the archive's scenes
   default?: unknown;
   enum?: unknown[];
   const?: unknown;
@@ -114,6 +115,16 @@ export interface JobResult {
   tiles?: string;
   legend?: Legend[];
   bounds?: Box | null;
+}
+
+/** A row of a job's areas.json. */
+export interface AreaRow {
+  scene: string;
+  name: string;
+  label: string;
+  pixels: number;
+  share: number; // of what was observed
+  area: number | null; // square metres; null without georeference
 }
 
 export type JobState = "queued" | "running" | "done" | "failed" | "cancelled" | "interrupted";

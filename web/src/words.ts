@@ -18,6 +18,13 @@ export function bytes(size: number | null | undefined): string {
   return `${Number((size / 10 ** (3 * unit)).toPrecision(3))} ${["B", "kB", "MB", "GB"][unit]}`;
 }
 
+/** An area as people read it, in pixels where the ground is not known. */
+export function ground(area: number | null, pixels: number): string {
+  if (area == null) return plural(pixels, "pixel");
+  const [unit, name] = area < 1e4 ? [1, "m²"] : area < 1e6 ? [1e4, "ha"] : [1e6, "km²"];
+  return `${(area / unit).toLocaleString("en", { maximumFractionDigits: unit > 1 ? 2 : 0 })} ${name}`;
+}
+
 export const base = (path: string): string => path.split(/[\\/]/).pop() ?? path;
 
 /** The name of a scene as its file is called, without the ending. */

@@ -106,12 +106,18 @@ def _raster(data: NDArray[np.uint8], grid: Grid) -> Raster:
 
 def write_map(path: Path, raster: Raster, colours: Sequence[str]) -> list[float]:
     """Write a map of classes as a COG with a colour table; gives its bounds in longitude and latitude."""
-    table = {value: _rgba(colour) for value, colour in enumerate(colours, 1)} | {0: (0, 0, 0, 0)}
+    table = {value: rgba(colour) for value, colour in enumerate(colours, 1)} | {0: (0, 0, 0, 0)}
     write_geotiff(path, raster, nodata=0, colours=table)
     assert raster.grid is not None
-    return [round(float(value), 7) for value in raster.grid.footprint().bounds]
+    return bounds_of(raster.grid)
 
 
-def _rgba(colour: str) -> tuple[int, int, int, int]:
+def bounds_of(grid: Grid) -> list[float]:
+    """West, south, east, north of a grid."""
+    return [round(float(value), 7) for value in grid.footprint().bounds]
+
+
+def rgba(colour: str) -> tuple[int, int, int, int]:
+    """A colour (``#rrggbb``) as bytes, opaque."""
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return red, green, blue, 255

@@ -43,13 +43,17 @@ class Cancelled(Exception):
 
 @dataclass
 class Result:
-    """A file that a job made; `legend` and `bounds` are of rasters that can be shown as map tiles."""
+    """A file that a job made; `legend` and `bounds` are of rasters that can be shown as map tiles.
+
+    Of one with several bands `band` is shown, counted from 1, in the colours of the legend.
+    """
 
     name: str
     media_type: str
     bytes: int = 0
     legend: list[dict[str, Any]] | None = None
     bounds: list[float] | None = None
+    band: int | None = None
 
 
 @dataclass
@@ -81,7 +85,7 @@ class Job:
             result["href"] = base
             if result["bounds"] is not None:
                 result["tiles"] = f"{base}/tiles/{{z}}/{{x}}/{{y}}.png"
-            for key in ("legend", "bounds"):
+            for key in ("legend", "bounds", "band"):
                 if result[key] is None:
                     del result[key]
         return made
@@ -171,7 +175,12 @@ class Jobs:
         with self._change:
             if sum(job.state not in ENDED for job in self._jobs.values()) >= self._limits.jobs:
                 raise Busy("Too many jobs wait.", "Wait for some to end, or cancel some of them.")
-            job = Job(secrets.token_urlsafe(9), verb, module.title(asked), asked.model_dump(exclude_unset=True, mode="json"))
+            job = Job(
+                secrets.token_urlsafe(9),
+                verb,
+                module.title(asked, self._service),
+                asked.model_dump(exclude_unset=True, mode="json"),
+            )
             job.created = _now()
             (self._folder / job.id).mkdir()
             try:

@@ -140,6 +140,8 @@ class Library:
         try:
             with self.shelf.lend(entry.key, lambda: reopen(entry.row)) as scene:
                 yield scene
+        except Missing:  # something else, which was looked for meanwhile
+            raise
         except NotFoundError:
             raise Missing(
                 f"The file of the scene {entry.name!r} is not where it was indexed.",

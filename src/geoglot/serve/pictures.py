@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from pathlib import Path
@@ -26,6 +26,8 @@ from geoglot.serve.errors import Busy, Unusable
 TILE = 256
 MAX_ZOOM = 24
 _PATIENCE = 30.0
+
+Colours = Mapping[int, tuple[int, int, int, int]]
 
 
 ENTRY = 256  # bytes that an entry takes beside its picture: empty ones must not gather without end
@@ -138,12 +140,12 @@ def part(scene: Scene, window: tuple[int, int, int, int] | None, size: int) -> b
     return png(to_uint8(scene.display(window=window, shape=shape)))
 
 
-def result_tile(path: Path, z: int, x: int, y: int) -> bytes:
-    """A web map tile of a result; classes in the colours of its table."""
+def result_tile(path: Path, z: int, x: int, y: int, band: int | None = None, known: Colours | None = None) -> bytes:
+    """A web map tile of a result; classes in the colours of its table, those of a `band` in colours that are known."""
     try:
         with Reader(str(path)) as file:
-            made = file.tile(x, y, z, tilesize=TILE, resampling_method="nearest")
-            colours = file.colormap
+            made = file.tile(x, y, z, tilesize=TILE, indexes=band, resampling_method="nearest")
+            colours = file.colormap if known is None else known
     except TileOutsideBounds:
         return b""
     if not np.asarray(made.mask).any():

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import quoteattr
 
 
-def qml(names: Sequence[str], tint: Mapping[str, str]) -> str:
-    """A QGIS style for polygons with a column `label`, and for a raster whose values count the labels from 1."""
+def qml(names: Sequence[str], tint: Mapping[str, str], band: int = 1) -> str:
+    """A QGIS style for polygons with a column `label`, and for a raster whose `band` counts the labels from 1."""
     categories, symbols, entries = [], [], []
     for at, name in enumerate(names):
         label, colour = quoteattr(name), tint[name]
@@ -27,7 +27,7 @@ def qml(names: Sequence[str], tint: Mapping[str, str]) -> str:
         + "\n  </categories>\n  <symbols>\n"
         + "\n".join(symbols)
         + "\n  </symbols>\n </renderer-v2>\n <pipe>\n"
-        '  <rasterrenderer type="paletted" band="1" opacity="0.7">\n   <colorPalette>\n'
+        f'  <rasterrenderer type="paletted" band="{band}" opacity="0.7">\n   <colorPalette>\n'
         + "\n".join(entries)
         + "\n   </colorPalette>\n  </rasterrenderer>\n </pipe>\n</qgis>\n"
     )

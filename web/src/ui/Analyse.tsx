@@ -1,5 +1,6 @@
 // Long work: forms made from what each verb takes, and the jobs.
 import { useSignal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
 import type { TargetedInputEvent } from "preact";
 import type { Problem } from "../api";
 import { begin } from "../jobs";
@@ -7,8 +8,9 @@ import { areaBox, boxed, size } from "../geometry";
 import { boundsOf } from "../layers";
 import { viewBox } from "../map/map";
 import * as state from "../state";
+import { bestPair } from "../swipe";
 import type { Schema, Verb } from "../types";
-import { sceneName } from "../words";
+import { day, sceneName } from "../words";
 import { Empty, Failed } from "./bits";
 import { Icon } from "./icons";
 import { Jobs, UploadButton } from "./Jobs";
@@ -16,6 +18,7 @@ import { Jobs, UploadButton } from "./Jobs";
 type Where = "all" | "view" | "area" | `scene:${string}`;
 const PLACES = new Set(["scene", "bbox", "polygon"]);
 const SELDOM = new Set(["time", "sensor", "gsd", "cloud_max", "valid_min"]); // filters of a search, which most people leave open here
+const FINE = new Set(["threshold", "false_alarm"]);
 
 /** The kind of a parameter, with "or null" left out and told apart. */
 function plain(schema: Schema): Schema & { open: boolean } {
@@ -23,6 +26,7 @@ function plain(schema: Schema): Schema & { open: boolean } {
   const chosen = kinds[0] ? { ...kinds[0], ...schema, enum: kinds[0].enum ?? schema.enum } : schema;
   const types = [kinds[0]?.type ?? chosen.type].flat();
   const open = types.includes("null") || kinds.length < (schema.anyOf ?? []).length;
+  if (kinds.length > 1) return { ...schema, type: "mixed", enum: kinds.flatMap((one) => one.enum ?? []), open };
   return { ...chosen, ...(kinds[0] ?? {}), description: schema.description ?? kinds[0]?.description, type: types.find((one) => one !== "null"), open };
 }
 
@@ -34,6 +38,7 @@ export function value(schema: Schema, text: string | boolean): unknown {
   if (typeof text === "boolean") return text;
   if (!text.trim()) return undefined;
   if (type === "boolean") return text === "yes";
+  if (type === "mixed") return Number.isFinite(Number(text)) ? Number(text) : text.trim();
   if (type === "array") {
     const all = text.split(/[,\n]/).map((one) => one.trim()).filter(Boolean);
     return ["number", "integer"].includes(String(plain(schema).items?.type)) ? all.map(Number) : all;
@@ -57,11 +62,38 @@ interface FieldProps {
   required: boolean;
 }
 
+const sceneNames = (properties: Record<string, Schema>): string[] => Object.keys(properties).filter((name) => properties[name]!.format === "scene");
+
+/** The pair that a comparison begins with: its two scenes in the order of the fields, by name. */
+function pairOf(properties: Record<string, Schema>): Record<string, string> {
+  const names = sceneNames(properties);
+  const pair = names.length === 2 ? bestPair(state.scenes.value.value ?? [], state.bounds.value) : null;
+  return pair ? { [names[0]!]: pair[0].id, [names[1]!]: pair[1].id } : {};
+}
+
+function SceneField({ name, schema, text, set, required }: FieldProps) {
+  const scenes = [...(state.scenes.value.value ?? [])].sort((a, b) => (a.properties.time ?? "").localeCompare(b.properties.time ?? ""));
+  return (
+    <label class="field wide">
+      {titled(name, schema)}
+      <select value={String(text)} required={required} onChange={(event) => set(event.currentTarget.value)}>
+        <option value="">choose a scene</option>
+        {scenes.map((scene) => (
+          <option key={scene.id} value={scene.id}>
+            {day(scene.properties.time)} · {sceneName(scene.id)}
+          </option>
+        ))}
+      </select>
+      {schema.description && <small>{schema.description}</small>}
+    </label>
+  );
+}
+
 function Field({ name, schema, text, set, required }: FieldProps) {
   const { type, enum: given, minimum, maximum, open, items, description } = plain(schema);
   const hint = description && <small>{description}</small>;
   const label = titled(name, schema);
-  const choices = type === "boolean" ? ["yes", "no"] : given;
+  const choices = type === "boolean" ? ["yes", "no"] : type === "mixed" ? undefined : given;
   if (type === "boolean" && !open) {
     return (
       <label class="check">
@@ -140,17 +172,20 @@ function VerbForm({ verb }: { verb: Verb }) {
   const required = new Set(verb.parameters.required ?? []);
   const plains = Object.entries(properties).filter(([name]) => !PLACES.has(name));
   const seldom = plains.filter(([name]) => SELDOM.has(name) && !required.has(name));
-  const first = plains.filter((one) => !seldom.includes(one));
+  const fine = plains.filter(([name]) => FINE.has(name) && !required.has(name));
+  const first = plains.filter((one) => !seldom.includes(one) && !fine.includes(one));
   const placed = Object.keys(properties).some((name) => PLACES.has(name));
   const fields = useSignal<Record<string, string | boolean>>({});
   const where = useSignal<Where>("bbox" in properties ? "view" : `scene:${state.scenes.value.value?.[0]?.id ?? ""}`);
+  const pair = useMemo(() => pairOf(properties), [properties, state.scenes.value]);
   const problem = useSignal<Problem | null>(null);
   const busy = useSignal(false);
   if (where.value === "area" && !state.query.value.area) where.value = "view";
-  const text = (name: string): string | boolean => fields.value[name] ?? start(properties[name]!);
-  const field = ([name, schema]: [string, Schema]) => (
-    <Field key={name} name={name} schema={schema} text={text(name)} required={required.has(name)} set={(to) => (fields.value = { ...fields.value, [name]: to })} />
-  );
+  const text = (name: string): string | boolean => fields.value[name] ?? pair[name] ?? start(properties[name]!);
+  const field = ([name, schema]: [string, Schema]) => {
+    const Kind = schema.format === "scene" ? SceneField : Field;
+    return <Kind key={name} name={name} schema={schema} text={text(name)} required={required.has(name)} set={(to) => (fields.value = { ...fields.value, [name]: to })} />;
+  };
   const submit = async (): Promise<void> => {
     const parameters: Record<string, unknown> = placed ? place(where.value) : {};
     for (const [name, schema] of plains) {
@@ -172,6 +207,12 @@ function VerbForm({ verb }: { verb: Verb }) {
       <p class="hint">{verb.description}</p>
       {first.map(field)}
       {placed && <WhereField where={where.value} set={(to) => (where.value = to)} properties={properties} />}
+      {fine.length > 0 && (
+        <details>
+          <summary>Settings that are seldom needed</summary>
+          <div class="verb">{fine.map(field)}</div>
+        </details>
+      )}
       {seldom.length > 0 && (
         <details>
           <summary>Only some pictures</summary>
@@ -189,7 +230,9 @@ function VerbForm({ verb }: { verb: Verb }) {
 export function Analyse() {
   const verbs = (state.archive.value.value?.verbs ?? []).filter((verb) => verb.job && verb.name !== "ingest");
   const chosen = useSignal("");
-  const verb = verbs.find((one) => one.name === chosen.value) ?? verbs[0];
+  // at first one that any archive will do for: scenes to compare are not in each
+  const first = verbs.find((one) => !sceneNames(one.parameters.properties ?? {}).length) ?? verbs[0];
+  const verb = verbs.find((one) => one.name === chosen.value) ?? first;
   return (
     <>
       <section aria-label="New work">

@@ -8,6 +8,7 @@ import * as state from "../state";
 import type { Upload } from "../state";
 import type { Job, JobResult } from "../types";
 import { base, bytes } from "../words";
+import { Areas } from "./Areas";
 import { Bar, Empty, Failed, IconButton } from "./bits";
 import { Icon } from "./icons";
 
@@ -70,6 +71,7 @@ function Result({ job, result }: { job: Job; result: JobResult }) {
 }
 
 function JobCard({ job }: { job: Job }) {
+  const areas = job.state === "done" && job.results?.find((result) => result.name === "areas.json");
   const part = job.total ? Math.min(1, job.done / job.total) : null;
   return (
     <li class={`card job ${job.state}`}>
@@ -91,6 +93,7 @@ function JobCard({ job }: { job: Job }) {
           ))}
         </ul>
       )}
+      {areas && <Areas result={areas} />}
       <div class="row end">
         {!over(job.state) && (
           <button type="button" class="button quiet" onClick={() => void cancel(job)}>

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from geoglot.core import parts
 from geoglot.serve import pictures, safety
+from geoglot.serve.classmap import rgba
 from geoglot.serve.errors import Forbidden, Missing
 from geoglot.serve.jobs import ENDED, ROOM, Job
 from geoglot.serve.routes._common import PNG, Served, answer, picture
@@ -125,8 +126,10 @@ def tile(service: Served, request: Request, id: Name, name: str, z: Zoom, x: Pla
     path, about = service.jobs.file(id, name)
     if about.bounds is None:
         raise Missing(f"{name} is no raster on a map.", "Fetch the file itself.")
+    legend = about.legend or ()
+    known = {0: (0, 0, 0, 0)} | {row["value"]: rgba(row["colour"]) for row in legend} if about.band else None
     tag = pictures.etag("result", id, name, service.jobs.get(id).finished, z, x, y)
-    return picture(request, service.studio.make(tag, lambda: pictures.result_tile(path, z, x, y)), tag)
+    return picture(request, service.studio.make(tag, lambda: pictures.result_tile(path, z, x, y, about.band, known)), tag)
 
 
 @router.post("/uploads", summary="Upload a raster", status_code=202)

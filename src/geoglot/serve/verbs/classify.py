@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,12 +19,12 @@ from geoglot.serve.jobs import Context
 from geoglot.serve.library import Entry
 from geoglot.serve.service import Service
 from geoglot.serve.shapes import Area
+from geoglot.serve.verbs import _shared
 from geoglot.tasks.classify import Labels, SceneLabels, classify_stored, rule
 from geoglot.text.colours import colours
 from geoglot.text.templates import read_labels
 
 TITLE = "Classify"
-_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]*$"  # what a style, which is XML, may hold
 _PHRASES = 300  # labels and synonyms: each is encoded in several sentences before the job is taken
 
 
@@ -33,7 +32,7 @@ class Parameters(Area):
     """Labels, and where."""
 
     labels: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=200, pattern=_TEXT)]],
+        list[_shared.Label],
         Field(min_length=1, max_length=50, title="Labels", description="Words for classes; synonyms with bars: harbour|port."),
     ]
     none: Annotated[
@@ -42,9 +41,9 @@ class Parameters(Area):
     ] = None
 
 
-def title(asked: Parameters) -> str:
+def title(asked: Parameters, service: Service) -> str:
     """The job in words."""
-    return f"Classify: {', '.join(label.split('|')[0] for label in asked.labels)}"[:200]
+    return _shared.by_labels(TITLE, asked.labels)
 
 
 def check(asked: Parameters, service: Service) -> None:
@@ -67,7 +66,7 @@ def run(asked: Parameters, context: Context) -> None:
     made = rule(service.encoders.words, asked.labels, none=asked.none)
     filters = asked.filters(service.settings.limits.vertices)
     where = {key: value for key, value in filters.pop("where").items() if key != "scene"}
-    entries = [entry for entry in service.library.entries().values() if asked.scene in (None, entry.id)]
+    entries = _shared.chosen(service, asked.scene)
     found: list[SceneLabels] = []
     with track(sum(int(entry.row["tiles"]) for entry in entries), "classify") as shown:
         for entry in entries:
@@ -122,9 +121,7 @@ def _write(labels: Labels, entries: list[Entry], context: Context) -> None:
         | {"colour": tint[row["label"]]}
         for row in labels
     ]
-    for name, media in (("classes.geojson", "application/geo+json"), ("classes.parquet", "application/vnd.apache.parquet")):
-        context.check()
-        classmap.write_rows(context.result(name, media), rows)
+    _shared.write_tables(context, "classes", rows)
     counts = Counter(str(row["label"]) for row in rows)
     legend = [
         {"value": value, "label": name, "colour": tint[name], "tiles": counts[name]} for value, name in enumerate(labels.names, 1)
@@ -132,10 +129,10 @@ def _write(labels: Labels, entries: list[Entry], context: Context) -> None:
     context.check()
     made = classmap.class_map(labels)
     if made is not None:
-        path = context.result("classes.tif", "image/tiff; application=geotiff; profile=cloud-optimized", legend=legend)
+        path = context.result("classes.tif", _shared.COG, legend=legend)
         context.job.results[-1].bounds = classmap.write_map(path, made, [tint[name] for name in labels.names])
     path = context.result("classes.qml", "application/xml")
     path.write_text(styles.qml(labels.names, tint), encoding="utf-8")
-    context.result("legend.json", "application/json").write_text(json.dumps(legend), encoding="utf-8")
+    _shared.write_json(context, "legend.json", legend)
     told = ", ".join(f"{name} {count:,}" for name, count in counts.most_common(4))
     context.progress(len(rows), len(rows), f"{len(rows):,} tiles: {told}")

@@ -10,12 +10,13 @@ import numpy as np
 from pydantic import Field
 
 from geoglot.archive.rows import reopen
-from geoglot.core.errors import GeoglotError, InputError
+from geoglot.core.errors import GeoglotError
 from geoglot.serve import classmap, styles
 from geoglot.serve.jobs import Context
 from geoglot.serve.library import Entry
 from geoglot.serve.service import Service
 from geoglot.serve.shapes import Id, Number, Strict
+from geoglot.serve.verbs import _shared
 from geoglot.tasks.detect import Detections, SceneBoxes, detect
 from geoglot.text.colours import colours
 from geoglot.text.templates import read_labels
@@ -28,7 +29,7 @@ class Parameters(Strict):
     """Labels, and in which scene."""
 
     labels: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=200)]],
+        list[_shared.Label],
         Field(min_length=1, max_length=50, title="Labels", description="Words for objects; synonyms with bars: ship|boat."),
     ]
     scene: Annotated[Id | None, Field(title="Scene", description="Only this scene.")] = None
@@ -38,25 +39,24 @@ class Parameters(Strict):
     upright: Annotated[bool, Field(title="Upright boxes", description="In place of turned ones.")] = False
 
 
-def title(asked: Parameters) -> str:
+def title(asked: Parameters, service: Service) -> str:
     """The job in words."""
-    return f"Detect: {', '.join(label.split('|')[0] for label in asked.labels)}"[:200]
+    return _shared.by_labels(TITLE, asked.labels)
 
 
 def check(asked: Parameters, service: Service) -> None:
     """Refuse labels that make no sense, and a scene that is not there."""
     read_labels(asked.labels)
-    if asked.scene is not None:
-        service.library.where({"scene": asked.scene})
+    _shared.chosen(service, asked.scene)
 
 
 def run(asked: Parameters, context: Context) -> None:
     """Scene by scene; scenes that are done are kept in the work folder for a job that is resumed."""
     service = context.service
-    entries = [entry for entry in service.library.entries().values() if asked.scene in (None, entry.id)]
+    entries = _shared.chosen(service, asked.scene)
     found: list[SceneBoxes] = []
     like: Detections | None = None
-    skipped: list[tuple[str, str]] = []
+    skipped: _shared.Skipped = []
     for number, entry in enumerate(entries):
         context.progress(number, len(entries), f"looks at {entry.name}")
         kept = context.work / f"{entry.id}-{entry.row['run']}.npz"
@@ -78,7 +78,7 @@ def run(asked: Parameters, context: Context) -> None:
         made, like = _kept(kept, entry, like, asked)
         found.append(made)
     if like is None:
-        raise InputError(f"No scene could be looked at. {'; '.join(f'{name}: {why}' for name, why in skipped[:3])}")
+        raise _shared.nothing(skipped)
     _write(
         Detections(tuple(found), like.names, like.model, like.route, like.upright, like.least, like.calibration), entries, context
     )
@@ -121,11 +121,9 @@ def _write(made: Detections, entries: list[Entry], context: Context) -> None:
         | {"colour": tint[row["label"]]}
         for row in made
     ]
-    for name, media in (("boxes.geojson", "application/geo+json"), ("boxes.parquet", "application/vnd.apache.parquet")):
-        context.check()
-        classmap.write_rows(context.result(name, media), rows)
+    _shared.write_tables(context, "boxes", rows)
     context.result("boxes.qml", "application/xml").write_text(styles.qml(made.names, tint), encoding="utf-8")
     counts = {name: vars(one) | {"colour": tint[name]} for name, one in made.counts().items()}
-    context.result("counts.json", "application/json").write_text(json.dumps(counts), encoding="utf-8")
+    _shared.write_json(context, "counts.json", counts)
     told = ", ".join(f"{name} {one.boxes:,}" for name, one in made.counts().items())
     context.progress(len(entries), len(entries), f"{len(made):,} boxes: {told}")

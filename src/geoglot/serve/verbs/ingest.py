@@ -45,7 +45,7 @@ class Parameters(Strict):
         return self
 
 
-def title(asked: Parameters) -> str:
+def title(asked: Parameters, service: Service) -> str:
     """The job in words."""
     return f"Add {Path(asked.source).name if asked.source else 'an upload'}"[:200]
 

@@ -2,6 +2,6 @@
 
 from geoglot.tasks.change.asked import Settings
 from geoglot.tasks.change.changemap import ChangeMap, ChangeRow
-from geoglot.tasks.change.verb import change
+from geoglot.tasks.change.verb import change, check
 
-__all__ = ["ChangeMap", "ChangeRow", "Settings", "change"]
+__all__ = ["ChangeMap", "ChangeRow", "Settings", "change", "check"]

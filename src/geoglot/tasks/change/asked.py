@@ -81,17 +81,22 @@ class Settings:
 
 def paired(before: str | Path | Scene, after: str | Path | Scene, asked: Settings) -> Pair:
     """Open and check two scenes. Raises `InputError` for what makes no pair, and what `Scene.open` raises."""
+    pair = matched(before, after, asked)
+    _check_pixels(pair)
+    return pair
+
+
+def matched(before: str | Path | Scene, after: str | Path | Scene, asked: Settings) -> Pair:
+    """As `paired`, by what the files say alone: no pixel is read."""
     one, other = (_open(source, asked, k) for k, source in enumerate((before, after)))
     assumed: list[str] = []
     _check_same(one, other)
     _check_dates(one, other, asked)
     _check_place(one, other, assumed)
     first, second = _bands(one, other, assumed)
-    pair = Pair(one, other, first, second, tuple(one.bands[i] for i in first), assumptions=assumed)
-    _check_pixels(pair)
     for scene in (one, other):
         assumed += [f"{Path(scene.id).name}: {text}" for text in scene.assumptions]
-    return pair
+    return Pair(one, other, first, second, tuple(one.bands[i] for i in first), assumptions=assumed)
 
 
 def _open(source: str | Path | Scene, asked: Settings, k: int) -> Scene:

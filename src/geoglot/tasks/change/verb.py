@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from geoglot.core.errors import InputError
 from geoglot.core.parts import find
 from geoglot.geo.write import check_apart
 from geoglot.tasks.change import presets
-from geoglot.tasks.change.asked import Settings, paired
+from geoglot.tasks.change.asked import Settings, matched, paired
 from geoglot.tasks.change.changemap import ChangeMap, check_outputs
 from geoglot.tasks.change.clouds import clouds_of
 from geoglot.tasks.change.level import level_of
 from geoglot.tasks.change.pair import Pair
+from geoglot.tasks.change.presets import Preset
 from geoglot.tasks.change.stream import Run, run
 
 ROOM = "tasks.change.methods"
@@ -42,18 +44,31 @@ def change(before: Any, after: Any, *, out: str | Path | Sequence[str | Path] = 
     return run(pair, replace(_chosen(pair, asked), clouds=over), outputs)
 
 
-def _chosen(pair: Pair, asked: Settings) -> Run:
-    """What is asked for, filled up from the preset of the sensor. Raises `InputError` for a method that does not fit the pair."""
+def check(before: Any, after: Any, **settings: Any) -> None:
+    """Raise what `change` raises for the same request, as far as it shows before a pixel is read or a model loaded."""
+    asked = Settings(**settings)
+    _method(matched(before, after, asked), asked)
+
+
+def _method(pair: Pair, asked: Settings) -> tuple[ModuleType, Preset]:
+    """The method that is asked for, else the preset's, and the preset. Raises `InputError` for one that does not fit the pair."""
     own = presets.preset(pair.before.sensor.id, pair.crossed, len(pair.bands))
     name = asked.method or ("scm" if asked.query is not None else own.method)
     module = find(ROOM, name)
-    same = module is find(ROOM, own.method)
     if pair.crossed and not getattr(module, "CROSSES", False):
         raise InputError(f"{name} compares values of one kind of sensor; radar and optical scenes need the method structure.")
     if getattr(module, "RADAR_ONLY", False) and not pair.radar:
         raise InputError(
             f"{name} is for radar, and {pair.before.id} is {pair.before.sensor.title}: name the sensor (--sensor sar)."
         )
+    return module, own
+
+
+def _chosen(pair: Pair, asked: Settings) -> Run:
+    """What is asked for, filled up from the preset of the sensor. Raises `InputError` for a method that does not fit the pair."""
+    module, own = _method(pair, asked)
+    name = module.__name__.rpartition(".")[2]
+    same = module is find(ROOM, own.method)
     options = asked.options
     if options is None:
         options = own.options if same and own.options is not None else module.Options()

@@ -11,6 +11,7 @@ from geoglot.archive.rows import Asked
 from geoglot.archive.sources import Source, Sources, listed
 from geoglot.archive.tiling import Options
 from geoglot.core.errors import InputError, NotFoundError
+from geoglot.core.protocols import ModelSpec
 from geoglot.tasks.segment.classmap import ClassMap, ClassMaps
 from geoglot.tasks.segment.verb import check_folder, check_outputs, keep_apart, named
 
@@ -56,6 +57,13 @@ class Settings:
     def sources(self, given: Sources) -> list[Source]:
         """The scenes that are meant."""
         return listed(given, Asked(self.sensor, tuple(self.bands) if self.bands else None, self.time))
+
+
+def check(spec: ModelSpec) -> None:
+    """Raise `ModelError` for a model that comes without a cloud head."""
+    from geoglot.models.cloud import parts_of
+
+    parts_of(spec)
 
 
 def cloud(model: Any, source: Any, *, out: str | Path | Sequence[str | Path] = (), **settings: Any) -> ClassMap:
