@@ -91,6 +91,15 @@ def test_what_changed_between_two_scenes(
     assert set(legend) == set(np.unique(kind)) - {0}
 
 
+def test_clouds_are_left_out(service: TestClient, ids: dict[str, str], tmp_path: Path) -> None:
+    done, files = job(service, "change", before=ids[FIRST], after=ids[CLOUDY], clouds=True)
+    assert "lies under cloud or its shadow" in done["message"]
+    _, plain = job(service, "change", before=ids[FIRST], after=ids[CLOUDY])
+    found, all_of_it = (bands(service, some["change.tif"], tmp_path / "change.tif")[0] for some in (files, plain))
+    assert (found == 255).sum() > (all_of_it == 255).sum()
+    assert (found == 1).sum() < (all_of_it == 1).sum()
+
+
 def test_the_layer_shows_kinds_in_the_colours_of_the_legend(service: TestClient, ids: dict[str, str], tmp_path: Path) -> None:
     _, files = job(service, "change", before=ids[FIRST], after=ids[LAST], method="difference", threshold=0.02)
     result = files["change.tif"]

@@ -22,6 +22,7 @@ from geoglot.tasks.change import ChangeMap
 from geoglot.tasks.change.changemap import COLOURS, UNCHANGED
 from geoglot.tasks.change.kinds import KINDS
 from geoglot.tasks.change.verb import ROOM
+from geoglot.tasks.cloud import check as check_cloud
 from geoglot.tasks.segment.classmap import told_area
 
 TITLE = "Change"
@@ -75,6 +76,9 @@ class Parameters(Strict):
         ),
     ] = None
     min_area: Annotated[Number, Field(ge=0, title="Smallest polygon", description="In square metres.")] = 0.0
+    clouds: Annotated[
+        bool, Field(title="Leave out clouds", description="And their shadows, masked by the model; it takes longer.")
+    ] = False
 
     def settings(self) -> dict[str, Any]:
         """As `tasks.change` takes them."""
@@ -93,7 +97,9 @@ def check(asked: Parameters, service: Service) -> None:
     library = service.library
     one, other = (library.entry(id) for id in (asked.before, asked.after))
     with library.scene(one) as before, library.scene(other) as after:
-        task.check(before, after, **asked.settings())
+        task.check(before, after, clouds=service.library.main.model if asked.clouds else None, **asked.settings())
+        if asked.clouds:
+            check_cloud(service.library.main.model)
 
 
 def run(asked: Parameters, context: Context) -> None:
@@ -101,8 +107,9 @@ def run(asked: Parameters, context: Context) -> None:
     service = context.service
     before, after = (service.library.entry(id) for id in (asked.before, asked.after))
     context.progress(0, None, f"compares {before.name} and {after.name}")
+    how = asked.settings() | {"model": lambda: service.encoders.dual, "clouds": service.encoders.dual if asked.clouds else None}
     with reopen(before.row) as one, reopen(after.row) as other:
-        made = task.change(one, other, out=context.work / "change.tif", model=lambda: service.encoders.dual, **asked.settings())
+        made = task.change(one, other, out=context.work / "change.tif", **how)
         told = _write(asked, made, (before, after), context)
     context.progress(1, 1, told)
 

@@ -47,7 +47,9 @@ def change(before: Any, after: Any, *, out: str | Path | Sequence[str | Path] = 
 def check(before: Any, after: Any, **settings: Any) -> None:
     """Raise what `change` raises for the same request, as far as it shows before a pixel is read or a model loaded."""
     asked = Settings(**settings)
-    _method(matched(before, after, asked), asked)
+    pair = matched(before, after, asked)
+    _method(pair, asked)
+    clouds_of((pair.before, pair.after), asked.clouds)
 
 
 def _method(pair: Pair, asked: Settings) -> tuple[ModuleType, Preset]:
