@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 Root = Annotated[Path, typer.Option("--root", metavar="FOLDER", envvar="GEOGLOT_DATA", help="Where published data sets are.")]
 Named = Annotated[str, typer.Argument(help="A source of `geoglot data list`.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="The whole result as JSON.")]
 DATA = Path("data")
 
 

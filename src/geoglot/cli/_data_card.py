@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from geoglot.cli._data import DATA, AsJson, Named, Root
+from geoglot.cli._data import DATA, Named, Root
+from geoglot.cli._options import AsJson
 
 
 def stats(name: Named, root: Root = DATA, as_json: AsJson = False) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from geoglot.cli._data import DATA, AsJson, Root
+from geoglot.cli._data import DATA, Root
+from geoglot.cli._options import AsJson
 
 SET = "A source with or without a split (ucm:test), a folder, shards, or a zip or tar file of pictures."
 

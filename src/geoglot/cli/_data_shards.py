@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from geoglot.cli._data import DATA, AsJson, Named, Root
+from geoglot.cli._data import DATA, Named, Root
+from geoglot.cli._options import AsJson
 
 
 class Container(StrEnum):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from geoglot.cli._data import DATA, AsJson, Named, Root
+from geoglot.cli._data import DATA, Named, Root
+from geoglot.cli._options import AsJson
 
 if TYPE_CHECKING:
     from geoglot.data.sample import Sample

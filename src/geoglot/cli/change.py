@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from geoglot.cli._options import AsJson, Bands, Quiet
+
 if TYPE_CHECKING:
     from geoglot.tasks.change import ChangeMap
 
@@ -53,7 +55,7 @@ def run(
     sensor: Annotated[
         str | None, typer.Option(metavar="NAME[,NAME]", help="The sensor, or one for each scene, where files do not say it.")
     ] = None,
-    bands: Annotated[str | None, typer.Option(metavar="B,B,...", help="Names of the bands, in the files' order.")] = None,
+    bands: Bands = None,
     dates: Annotated[
         str | None,
         typer.Option("--dates", "--time", metavar="DATE,DATE,...", help="When the scenes were taken, where files do not say it."),
@@ -67,8 +69,8 @@ def run(
         str | None,
         typer.Option(metavar="HEAD", help="Say of each part whether it was damaged, by a head for pairs (nano, or a file)."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The whole result as JSON.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare two scenes."""
     from geoglot.cli._io import emit, emit_json, note, words

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from geoglot.cli._options import Activation, AsJson, Bands, Gsd, Quiet, Rasters, Sensor, Time, Workers
 from geoglot.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    sources: Annotated[list[str], typer.Argument(help="Rasters, folders, globs, addresses.", show_default=False)],
+    sources: Rasters,
     labels: Annotated[str | None, typer.Option(metavar="A,B|C,...", help="The classes in words, or a .txt file of them.")] = None,
     few_shot: Annotated[Path | None, typer.Option(metavar="GEOJSON", help="Marked examples to fit a head to.")] = None,
     head: Annotated[Path | None, typer.Option(metavar="FILE", help="Use a head that --save wrote.")] = None,
@@ -42,20 +43,18 @@ def run(
     folds: Annotated[int | None, typer.Option(help="With --few-shot: folds of the cross-validation, 5 where they fit.")] = None,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="With --few-shot: write the head (.safetensors).")] = None,
     model: Annotated[str, typer.Option(help="The model that looks at the tiles: a name, a hub id or a path.")] = "nano",
-    activation: Annotated[str | None, typer.Option(metavar="NAME", help="gelu or quick_gelu, where weights do not tell.")] = None,
+    activation: Activation = None,
     calibration: Annotated[Path | None, typer.Option(metavar="FILE", help="A calibration of the model, for --none.")] = None,
     tile: Annotated[int | None, typer.Option(metavar="PIXELS", help="Side of a tile in pixels (of --gsd metres).")] = None,
-    gsd: Annotated[float | None, typer.Option(metavar="METRES", help="Look at every scene at this many metres a pixel.")] = None,
+    gsd: Gsd = None,
     overlap: Annotated[float | None, typer.Option(metavar="0..0.9", help="Part that neighbouring tiles share.")] = None,
-    sensor: Annotated[str | None, typer.Option(metavar="NAME", help="The sensor, where files do not say it.")] = None,
-    bands: Annotated[str | None, typer.Option(metavar="B,B,...", help="Names of the bands, in the files' order.")] = None,
-    time: Annotated[
-        str | None, typer.Option(metavar="TIME", help="When the scenes were taken, where files do not say it.")
-    ] = None,
+    sensor: Sensor = None,
+    bands: Bands = None,
+    time: Time = None,
     batch: Annotated[int, typer.Option(help="Tiles at a time through the model.")] = 32,
-    workers: Annotated[int | None, typer.Option(help="Readers at a time; chosen for the machine if not given.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The whole result as JSON.")] = False,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Label tiles or images."""
     if few_shot is None and (method != "auto" or key != "label" or folds is not None):

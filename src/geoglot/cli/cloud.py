@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from geoglot.cli._options import AsJson, Bands, Gsd, Quiet, Rasters, Sensor, Time, Workers
 from geoglot.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    sources: Annotated[list[str], typer.Argument(help="Rasters, folders, globs, addresses.", show_default=False)],
+    sources: Rasters,
     out: Annotated[
         list[Path] | None,
         typer.Option("-o", "--out", metavar="FILE", help="Write .tif, .gpkg, .geojson or .parquet; or a folder for many scenes."),
@@ -32,16 +33,14 @@ def run(
     ] = 0.0,
     head: Annotated[Path | None, typer.Option(metavar="FILE", help="Another head, that the recipe cloud wrote.")] = None,
     model: Annotated[str, typer.Option(help="The model that looks at the pixels: a name or a path.")] = "nano",
-    gsd: Annotated[float | None, typer.Option(metavar="METRES", help="Look at every scene at this many metres a pixel.")] = None,
-    sensor: Annotated[str | None, typer.Option(metavar="NAME", help="The sensor, where files do not say it.")] = None,
-    bands: Annotated[str | None, typer.Option(metavar="B,B,...", help="Names of the bands, in the files' order.")] = None,
-    time: Annotated[
-        str | None, typer.Option(metavar="TIME", help="When the scenes were taken, where files do not say it.")
-    ] = None,
+    gsd: Gsd = None,
+    sensor: Sensor = None,
+    bands: Bands = None,
+    time: Time = None,
     batch: Annotated[int, typer.Option(help="Pictures of the model's size at a time through it.")] = 32,
-    workers: Annotated[int | None, typer.Option(help="Readers at a time; chosen for the machine if not given.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The whole result as JSON.")] = False,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Mask cloud in scenes."""
     from geoglot import models

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geoglot.cli._options import Quiet
+
 if TYPE_CHECKING:
     from geoglot.tasks.demo import Demo
 
@@ -19,7 +21,7 @@ def run(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="Where to write.")] = Path("geoglot-demo"),
     model: Annotated[str, typer.Option(help="The model that looks at the tiles.")] = "nano",
     seed: Annotated[int, typer.Option(help="Another seed is another landscape.")] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Render, index, search and check."""
     from geoglot import models

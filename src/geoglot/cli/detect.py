@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from geoglot.cli._options import Activation, AsJson, Bands, Gsd, Quiet, Sensor, Time, Workers
 from geoglot.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,19 +50,17 @@ def run(
         list[str] | None, typer.Option(metavar="TEXT", help="A sentence with {} for the class; may be repeated.")
     ] = None,
     model: Annotated[str, typer.Option(help="The model that looks: a name, a hub id or a path.")] = "nano",
-    activation: Annotated[str | None, typer.Option(metavar="NAME", help="gelu or quick_gelu, where weights do not tell.")] = None,
+    activation: Activation = None,
     tile: Annotated[int, typer.Option(metavar="PIXELS", help="Side of a tile in pixels (of --gsd metres).")] = 512,
-    gsd: Annotated[float | None, typer.Option(metavar="METRES", help="Look at every scene at this many metres a pixel.")] = None,
+    gsd: Gsd = None,
     overlap: Annotated[float, typer.Option(metavar="0..0.5", help="Part that neighbouring tiles share.")] = 0.25,
-    sensor: Annotated[str | None, typer.Option(metavar="NAME", help="The sensor, where files do not say it.")] = None,
-    bands: Annotated[str | None, typer.Option(metavar="B,B,...", help="Names of the bands, in the files' order.")] = None,
-    time: Annotated[
-        str | None, typer.Option(metavar="TIME", help="When the scenes were taken, where files do not say it.")
-    ] = None,
+    sensor: Sensor = None,
+    bands: Bands = None,
+    time: Time = None,
     batch: Annotated[int, typer.Option(help="Tiles at a time through the model.")] = 8,
-    workers: Annotated[int | None, typer.Option(help="Readers at a time; chosen for the machine if not given.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The whole result as JSON.")] = False,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find objects and count them."""
     if examples is None and (prompt != "both" or key != "label"):

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from geoglot.cli._options import Activation
 from geoglot.core.errors import InputError
 
 # What an option is for: kinds of protocols, and what these are of.
@@ -41,7 +42,7 @@ def run(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda ...")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
-    activation: Annotated[str | None, typer.Option(metavar="NAME", help="gelu or quick_gelu, where weights do not tell.")] = None,
+    activation: Activation = None,
     cache: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where features are kept; else $GEOGLOT_CACHE.")] = None,
     no_overlap: Annotated[bool, typer.Option("--no-overlap", help="Do not compare with the model's training data.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,

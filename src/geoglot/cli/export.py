@@ -11,11 +11,13 @@ from typing import Annotated
 
 import typer
 
+from geoglot.cli._options import Activation
+
 
 def run(
     model: Annotated[str, typer.Argument(help="A name, a hub id, a weights file or a folder.", show_default=False)],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="Where to write.")] = Path("onnx"),
-    activation: Annotated[str | None, typer.Option(metavar="NAME", help="gelu or quick_gelu, where weights do not tell.")] = None,
+    activation: Activation = None,
 ) -> None:
     """Write a model as ONNX."""
     from geoglot import models

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from geoglot.cli._options import Activation, Bands, Gsd, Quiet, Sensor, Time, Workers
 from geoglot.core.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -28,15 +29,13 @@ def run(
     bbox: Annotated[str | None, typer.Option(metavar="W,S,E,N", help="With --stac: items that meet a box in degrees.")] = None,
     between: Annotated[str | None, typer.Option(metavar="A/B", help="With --stac: items of a span of time.")] = None,
     model: Annotated[str, typer.Option(help="The model that looks at the tiles: a name, a hub id or a path.")] = "nano",
-    activation: Annotated[str | None, typer.Option(metavar="NAME", help="gelu or quick_gelu, where weights do not tell.")] = None,
+    activation: Activation = None,
     tile: Annotated[int | None, typer.Option(metavar="PIXELS", help="Side of a tile in pixels (of --gsd metres).")] = None,
-    gsd: Annotated[float | None, typer.Option(metavar="METRES", help="Look at every scene at this many metres a pixel.")] = None,
+    gsd: Gsd = None,
     overlap: Annotated[float | None, typer.Option(metavar="0..0.9", help="Part that neighbouring tiles share.")] = None,
-    sensor: Annotated[str | None, typer.Option(metavar="NAME", help="The sensor, where files do not say it.")] = None,
-    bands: Annotated[str | None, typer.Option(metavar="B,B,...", help="Names of the bands, in the files' order.")] = None,
-    time: Annotated[
-        str | None, typer.Option(metavar="TIME", help="When the scenes were taken, where files do not say it.")
-    ] = None,
+    sensor: Sensor = None,
+    bands: Bands = None,
+    time: Time = None,
     max_cloud: Annotated[
         float | None, typer.Option(metavar="0..1", help="Leave out tiles of which more is cloud; keep the share of others.")
     ] = None,
@@ -49,8 +48,8 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count tiles, bytes and minutes; write nothing.")] = False,
     re_embed: Annotated[bool, typer.Option("--re-embed", help="Move the archive to another model or another tile size.")] = False,
     batch: Annotated[int, typer.Option(help="Tiles at a time through the model.")] = 32,
-    workers: Annotated[int | None, typer.Option(help="Readers at a time; chosen for the machine if not given.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    workers: Workers = None,
+    quiet: Quiet = False,
     as_json: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
 ) -> None:
     """Take rasters into an archive."""

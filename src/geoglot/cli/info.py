@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from geoglot.cli._options import Bands, Sensor
+
 if TYPE_CHECKING:
     from geoglot.archive import Archive
     from geoglot.core.errors import GeoglotError
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 
 def run(
     sources: Annotated[list[str], typer.Argument(help="Rasters, folders, globs, addresses, or one archive.", show_default=False)],
-    sensor: Annotated[str | None, typer.Option(metavar="NAME", help="The sensor, where files do not say it.")] = None,
-    bands: Annotated[str | None, typer.Option(metavar="B,B,...", help="Names of the bands, in the files' order.")] = None,
+    sensor: Sensor = None,
+    bands: Bands = None,
     time: Annotated[str | None, typer.Option(metavar="TIME", help="When the scenes were taken.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
 ) -> None:

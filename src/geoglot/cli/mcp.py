@@ -10,11 +10,12 @@ from typing import Annotated
 
 import typer
 
+from geoglot.cli._options import Archived
 from geoglot.core.errors import ModelError
 
 
 def run(
-    archive: Annotated[str, typer.Argument(help="An archive made by `geoglot index`.", show_default=False)],
+    archive: Archived,
     name: Annotated[str, typer.Option(help="What the archive is called.")] = "",
     model: Annotated[
         str | None, typer.Option(metavar="FILE", help="The archive's model, where it is none of `geoglot models`.")

@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
+from geoglot.cli._options import Archived
+
 
 def run(
-    archive: Annotated[str, typer.Argument(help="An archive made by `geoglot index`.", show_default=False)],
+    archive: Archived,
     scene: Annotated[str, typer.Argument(help="The scene: its path, as `geoglot info ARCHIVE` lists it.", show_default=False)],
 ) -> None:
     """Take a scene out of an archive."""

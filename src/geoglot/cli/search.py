@@ -12,11 +12,12 @@ from typing import Annotated
 
 import typer
 
+from geoglot.cli._options import Archived, AsJson
 from geoglot.core.errors import InputError
 
 
 def run(
-    archive: Annotated[str, typer.Argument(help="An archive made by `geoglot index`.", show_default=False)],
+    archive: Archived,
     text: Annotated[str | None, typer.Argument(help="What to look for, in words.", show_default=False)] = None,
     k: Annotated[int, typer.Option("-k", help="How many places.")] = 20,
     image: Annotated[Path | None, typer.Option(metavar="RASTER", help="Look for places like this picture.")] = None,
@@ -38,7 +39,7 @@ def run(
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write .geojson, .parquet (GeoParquet) or .csv.")
     ] = None,
     sheet: Annotated[Path | None, typer.Option(metavar="FILE", help="Write pictures of the hits: .png or .html.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The whole result as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find places in an archive."""
     from geoglot.cli._io import emit, emit_json, note, numbers

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from geoglot.cli._options import Activation, AsJson, Bands, Gsd, Quiet, Rasters, Sensor, Time, Workers
 from geoglot.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    sources: Annotated[list[str], typer.Argument(help="Rasters, folders, globs, addresses.", show_default=False)],
+    sources: Rasters,
     labels: Annotated[str | None, typer.Option(metavar="A,B|C,...", help="The classes in words, or a .txt file of them.")] = None,
     train: Annotated[Path | None, typer.Option(metavar="FILE", help="Polygons to fit a head to (.gpkg, .geojson).")] = None,
     head: Annotated[Path | None, typer.Option(metavar="FILE", help="Use a head that --save wrote.")] = None,
@@ -53,7 +54,7 @@ def run(
         float, typer.Option(metavar="M2", help="Leave out smaller polygons (in pixels without georeference).")
     ] = 0.0,
     model: Annotated[str, typer.Option(help="The model that looks at the pixels: a name, a hub id or a path.")] = "nano",
-    activation: Annotated[str | None, typer.Option(metavar="NAME", help="gelu or quick_gelu, where weights do not tell.")] = None,
+    activation: Activation = None,
     dense: Annotated[
         str, typer.Option(metavar="NAME", help="Cells of a transformer: segearth, maskclip or tokens.")
     ] = "segearth",
@@ -64,17 +65,15 @@ def run(
     upsampler: Annotated[Path | None, typer.Option(metavar="FILE", help="With --upsample: what `geoglot train` wrote.")] = None,
     calibration: Annotated[Path | None, typer.Option(metavar="FILE", help="A calibration of the model, for --none.")] = None,
     tile: Annotated[int | None, typer.Option(metavar="PIXELS", help="Side of a window, in pixels of --gsd metres.")] = None,
-    gsd: Annotated[float | None, typer.Option(metavar="METRES", help="Look at every scene at this many metres a pixel.")] = None,
+    gsd: Gsd = None,
     overlap: Annotated[float | None, typer.Option(metavar="0..0.9", help="Part that neighbouring windows share.")] = None,
-    sensor: Annotated[str | None, typer.Option(metavar="NAME", help="The sensor, where files do not say it.")] = None,
-    bands: Annotated[str | None, typer.Option(metavar="B,B,...", help="Names of the bands, in the files' order.")] = None,
-    time: Annotated[
-        str | None, typer.Option(metavar="TIME", help="When the scenes were taken, where files do not say it.")
-    ] = None,
+    sensor: Sensor = None,
+    bands: Bands = None,
+    time: Time = None,
     batch: Annotated[int, typer.Option(help="Pictures of the model's size at a time through it.")] = 32,
-    workers: Annotated[int | None, typer.Option(help="Readers at a time; chosen for the machine if not given.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The whole result as JSON.")] = False,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Segment scenes."""
     if train is None and (key != "label" or folds is not None):

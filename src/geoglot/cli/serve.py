@@ -11,11 +11,12 @@ from typing import Annotated
 
 import typer
 
+from geoglot.cli._options import Archived
 from geoglot.core.errors import InputError, ModelError
 
 
 def run(
-    archive: Annotated[str, typer.Argument(help="An archive made by `geoglot index`.", show_default=False)],
+    archive: Archived,
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 is every one of this machine.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 finds a free one.")] = 8000,
     keys: Annotated[

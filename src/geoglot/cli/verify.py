@@ -11,10 +11,12 @@ from typing import Annotated, Any
 
 import typer
 
+from geoglot.cli._options import Activation
+
 
 def run(
     model: Annotated[str, typer.Argument(help="A name, a hub id, a weights file or a folder.", show_default=False)],
-    activation: Annotated[str | None, typer.Option(metavar="NAME", help="gelu or quick_gelu, where weights do not tell.")] = None,
+    activation: Activation = None,
     against: Annotated[Path | None, typer.Option(metavar="FILE", help="A record to compare with.")] = None,
     pictures: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write the fixed pictures there.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON: a record for --against.")] = False,
