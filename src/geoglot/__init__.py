@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from geoglot.api import (
+        Answer,
         Archive,
         ChangeMap,
         ClassMap,
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
         Labels,
         Plan,
         SeriesMap,
+        ask,
+        caption,
         change,
         change_series,
         classify,
         cloud,
         cloud_all,
         detect,
+        ground,
         index,
         load,
         plan,
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Answer",
     "Archive",
     "ChangeMap",
     "ClassMap",
@@ -42,12 +47,15 @@ __all__ = [
     "Labels",
     "Plan",
     "SeriesMap",
+    "ask",
+    "caption",
     "change",
     "change_series",
     "classify",
     "cloud",
     "cloud_all",
     "detect",
+    "ground",
     "index",
     "load",
     "plan",

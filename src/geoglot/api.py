@@ -14,11 +14,13 @@ from geoglot.tasks.change.series import SeriesMap
 from geoglot.tasks.change.series import series as change_series
 from geoglot.tasks.classify import Labels, classify
 from geoglot.tasks.cloud import cloud, cloud_all
+from geoglot.tasks.converse import Answer, ask, caption, ground
 from geoglot.tasks.detect import Detections, detect
 from geoglot.tasks.retrieve import retrieve
 from geoglot.tasks.segment import ClassMap, ClassMaps, segment, segment_all
 
 __all__ = [
+    "Answer",
     "Archive",
     "ChangeMap",
     "ClassMap",
@@ -27,12 +29,15 @@ __all__ = [
     "Labels",
     "Plan",
     "SeriesMap",
+    "ask",
+    "caption",
     "change",
     "change_series",
     "classify",
     "cloud",
     "cloud_all",
     "detect",
+    "ground",
     "index",
     "load",
     "plan",
