@@ -92,6 +92,7 @@ def test_one_label_is_drawn_where_it_is_likelier_than_not(files: Files) -> None:
     scores = files.made("water", threshold=0.01)
     assert set(np.unique(alone.read())) <= {0, 1}
     assert (scores.read() == 1).mean() >= (alone.read() == 1).mean()
+    assert (files.made("water", threshold=0).read() == 1).all(), "0 is a threshold too"
     high = files.made("water", threshold=0.99)
     assert (high.read() == 1).sum() <= (alone.read() == 1).sum()
 

@@ -63,6 +63,8 @@ def test_a_head_answers_with_the_classes_of_the_same_name(tmp_path: Path) -> Non
     head = tmp_path / "head.safetensors"
     segment(Painter(), scene, train=tmp_path / "marks.geojson", save=head, progress=False)
     found = RasterSegmenter(Painter(), head=head).segment(raster(picture), [("blue",), ("town",), ("red",)])
+    with pytest.raises(InputError, match="no class is in both"):
+        RasterSegmenter(Painter(), head=head).segment(raster(picture), [("town",), ("water",)])
     true = truth(picture)
     for value, name in ((1, 3), (3, 1), (0, 2)):
         assert (found[true == name] == value).mean() > 0.9

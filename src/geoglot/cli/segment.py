@@ -42,7 +42,9 @@ def run(
     background: Annotated[
         str | None, typer.Option(metavar="A|B|...", help="Words for what is none of the labels; where they fit best is 0.")
     ] = None,
-    threshold: Annotated[float, typer.Option(metavar="0..1", help="Pixels of a lower score are 0.")] = 0.0,
+    threshold: Annotated[
+        float | None, typer.Option(metavar="0..1", help="Pixels of a lower score are 0; with --decoder 0.5 without one.")
+    ] = None,
     none: Annotated[bool, typer.Option("--none", help="0 too where the model's calibration says that no label fits.")] = False,
     template: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="A sentence with {} for the class; may be repeated.")

@@ -28,7 +28,7 @@ class Settings:
     """How a scene is segmented, beside its labels.
 
     - `background`: phrases ("roof|shadow") for what is none of the labels; where they fit best the class is 0.
-    - `threshold`: pixels whose best score is below it are 0.
+    - `threshold`: pixels whose best score is below it are 0; without one none, but with a decoder (see there).
     - `none`: 0 also where the calibration of the model says that no label fits (see `classify`).
     - `variant`: how a transformer makes its cells (see `models.dense`); `bias`: how much of the cosines of the whole window is
       taken from those of each cell.
@@ -44,7 +44,7 @@ class Settings:
     """
 
     background: str | None = None
-    threshold: float = 0.0
+    threshold: float | None = None
     none: bool = False
     templates: Sequence[str] = ()
     calibration: str | Path | None = None
@@ -66,7 +66,7 @@ class Settings:
     progress: bool = True
 
     def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= 1:
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise InputError(f"The threshold is a score from 0 to 1, got {self.threshold}.")
         if self.bias is not None and not 0 <= self.bias <= 1:
             raise InputError(f"The bias that is taken away is a share from 0 to 1, got {self.bias}.")

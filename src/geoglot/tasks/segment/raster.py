@@ -11,6 +11,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
+from geoglot.core.errors import InputError
 from geoglot.core.protocols import ModelSpec
 from geoglot.geo.display import plain
 from geoglot.geo.raster import Raster
@@ -39,6 +40,7 @@ class RasterSegmenter:
 
         The raster is looked at in its own pixels, without its place on the ground. A head answers with its own classes, whose
         names have to be first phrases of the labels; others of its classes are 0.
+        Raises `InputError` for a head without any of them.
         """
         settings = dict(self._settings)
         if self._background and settings.get("decoder") is not None:
@@ -54,6 +56,10 @@ class RasterSegmenter:
         if self._head is None:
             return classes
         first = [phrases[0] for phrases in labels]
+        if not set(first) & set(found.names):
+            raise InputError(
+                f"The head knows {', '.join(found.names)}, and what is asked for is {', '.join(first)}: no class is in both."
+            )
         table = np.zeros(256, np.uint8)
         table[255] = 255
         for value, name in enumerate(found.names, 1):

@@ -85,7 +85,7 @@ def _run(request: Request, look: Look, rule: Rule, names: tuple[str, ...], chann
         "factor": look.factor,
         "options": vars(options),
         "asked": [asked.sensor, asked.bands, asked.time],
-        "threshold": asked.threshold,
+        "threshold": asked.threshold or 0.0,
         "least": asked.least,
         **told,
     }
@@ -112,7 +112,9 @@ def _by_decoder(request: Request, look: Look, segmenter: Segmenter) -> Run:
     conditions = _shown(request, segmenter, segmenter.texts(torch.from_numpy(known.vectors)), tuple(classes), owners)
     look = replace(look, masks=Masks(segmenter, conditions, owners))
     apart = request.settings.none or len(classes) == 1
-    threshold = request.settings.threshold or (EVEN if apart else 0.0)
+    threshold = request.settings.threshold
+    if threshold is None:
+        threshold = EVEN if apart else 0.0
     rule = Rule(1.0, bool(request.background), threshold, alone=True)
     asked = hashlib.sha256(conditions.cpu().numpy().tobytes()).hexdigest()
     told = {"conditions": asked, "owners": owners, "decoder": segmenter.hash, "least score": threshold}
@@ -143,7 +145,7 @@ def _by_words(request: Request, look: Look) -> Run:
         bias=look.model.cells.bias if asked.bias is None else asked.bias,
         numbers=by_words(known.vectors, owners, look.model.device),
     )
-    rule = Rule(1 / chosen.temperature, bool(request.background), asked.threshold)
+    rule = Rule(1 / chosen.temperature, bool(request.background), asked.threshold or 0.0)
     if asked.none:
         rule = replace(rule, none=chosen, reach=chosen.reach(known.vectors, owners))
     told = {
@@ -159,7 +161,7 @@ def _by_head(request: Request, look: Look, head: heads.Head, card: heads.HeadCar
     recorded: dict[str, Any] = dict(card.options)
     variant = variant_of(card.look["variant"])
     look = replace(look, variant=variant, numbers=by_head(head))
-    rule = Rule(1.0, threshold=request.settings.threshold)
+    rule = Rule(1.0, threshold=request.settings.threshold or 0.0)
     digest = hashlib.sha256(b"".join(value.tobytes() for value in head.arrays().values())).hexdigest()
     options = request.settings.options.filled(Options(**recorded))
     made = _run(request, look, rule, card.names, len(card.names), options, head=digest)
