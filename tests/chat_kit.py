@@ -12,7 +12,6 @@ from transformers import (
     InternVLConfig,
     InternVLForConditionalGeneration,
     LlamaConfig,
-    LlamaForCausalLM,
     LlavaConfig,
     LlavaForConditionalGeneration,
     PreTrainedTokenizerFast,

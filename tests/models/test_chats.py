@@ -81,7 +81,8 @@ def test_batches_answer_as_singles_do(folders, kind):
     chat.forget()
     alone = [chat.reply(*one) for one in asks]
     assert [one.text for one in together] == [one.text for one in alone]
-    assert len({one.text for one in alone}) > 1
+    assert [one.confidence for one in together] == pytest.approx([one.confidence for one in alone], rel=1e-4)
+    assert len({one.confidence for one in alone}) == 3
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -57,8 +57,8 @@ def resized(shown: Bytes, size: tuple[int, int]) -> Bytes:
 
 def normalised(shown: Bytes, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Planes (3, H, W) in float32: bytes over 255, less the mean, over the standard deviation."""
-    planes = shown.astype(np.float32) * np.float32(1 / 255)
-    return torch.from_numpy(np.ascontiguousarray(np.moveaxis((planes - np.float32(mean)) / np.float32(std), -1, 0)))
+    planes = (shown.astype(np.float32) * np.float32(1 / 255) - np.array(mean, np.float32)) / np.array(std, np.float32)
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(planes, -1, 0)))
 
 
 def squared(shown: Bytes, fill: Sequence[float]) -> Bytes:
@@ -76,8 +76,8 @@ def squared(shown: Bytes, fill: Sequence[float]) -> Bytes:
 
 def key(picture: Raster, *more: object) -> str:
     """A digest of pixels, validity and what else decides what a model sees of a picture."""
-    digest = hashlib.sha256(np.ascontiguousarray(picture.data))
-    digest.update(np.packbits(picture.valid))
+    digest = hashlib.sha256(np.ascontiguousarray(picture.data).tobytes())
+    digest.update(np.packbits(picture.valid).tobytes())
     digest.update(repr((picture.data.shape, picture.data.dtype.str, more)).encode())
     return digest.hexdigest()
 
@@ -87,7 +87,7 @@ def facts(picture: Raster) -> str:
     told = [picture.sensor] if isinstance(picture, Shown) and picture.sensor else []
     if picture.grid is not None and np.isfinite(picture.grid.gsd):
         gsd, (height, width) = picture.grid.gsd, picture.shape
-        told.append(f"{gsd:.3g} m per pixel, {width * gsd:.4g} m wide and {height * gsd:.4g} m high")
+        told.append(f"{gsd:.3g} m per pixel, {width * gsd:.3g} m wide and {height * gsd:.3g} m high")
     names = tuple(band.common or band.name for band in picture.bands)
     if names != NATURAL and all(name and not name.isdigit() for name in names):
         told.append(f"shown as red, green and blue: {', '.join(names)}")

@@ -210,7 +210,7 @@ class Speaking(ABC):
         of = [prompt.keys.index(key) for key in new]
         found = {prompt.keys[k]: self._looks[prompt.keys[k]] for k, _ in wanted if prompt.keys[k] in self._looks}
         if of:
-            made = self.look(*([one[k] for k in of] for one in (prompt.pictures, prompt.layouts, prompt.words)))
+            made = self.look([prompt.pictures[k] for k in of], [prompt.layouts[k] for k in of], [prompt.words[k] for k in of])
             found.update(zip(new, made, strict=True))
         for key, look in found.items():
             self._looks[key] = look

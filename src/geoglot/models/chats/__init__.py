@@ -32,9 +32,9 @@ def load(name: str | Path, device: str = "auto", dtype: str = "auto") -> Chat:
         return made
     folder, entry = locate(text)
     if (folder / OWN).exists():
-        from geoglot.models import chat
+        from geoglot.models.chat import load as load_own
 
-        return chat.load(folder, device, dtype)
+        return load_own(folder, device, dtype)
     family = family_of(folder)
     whole: Chat = parts.find("models.chats", family).open_folder(folder, text, entry, device, dtype)
     return whole

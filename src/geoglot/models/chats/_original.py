@@ -55,7 +55,7 @@ def opened(folder: Path, kind: str, number: torch.dtype) -> tuple[Any, Any]:
     )
     state = renamed(state) | {f"model.vision_tower.{name}": value for name, value in tower.items()}
     state = {name: value for name, value in state.items() if not name.endswith("inv_freq")}
-    made = LlavaForConditionalGeneration.from_pretrained(
+    made: Any = LlavaForConditionalGeneration.from_pretrained(
         None, config=config, state_dict=state, dtype=number, output_loading_info=True
     )
     _published.fits(folder, made[1])
