@@ -1,18 +1,24 @@
 """Published conversation models: small random checkpoints of each family against transformers' own pixels, places and answers."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from transformers import CLIPVisionModel
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from chat_kit import asked, picture, saved
-from geoglot.core.errors import InputError
+import geoglot as gg
+from chat_kit import asked, picture, saved, small, words_of
+from geoglot.core.errors import InputError, ModelError, NetworkError, NotFoundError
 from geoglot.core.protocols import Chat, Said
 from geoglot.models import chats
+from geoglot.models.answering import Spoken
+from geoglot.models.chats import _catalogue, _original
 from geoglot.models.picture import to_bytes
 
 KINDS = ["llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "internvl"]
@@ -175,3 +181,134 @@ def test_too_long_is_told_before_work(tmp_path):
 def test_wrong_conversations(folders, turns, pictures, match):
     with pytest.raises(InputError, match=match):
         opened(folders, "llava").reply(turns, pictures)
+
+
+def original(folder, kind, inside):
+    """A small LLaVA in its authors' layout, with its encoder in the checkpoint or in a folder of its own; the model, too."""
+    words = words_of("llava")
+    model = small("llava", words)
+    (folder / "clip").mkdir(parents=True)
+    tower = model.model.vision_tower
+    CLIPVisionModel.from_pretrained(None, config=tower.config, state_dict=tower.state_dict()).save_pretrained(folder / "clip")
+    state = {}
+    for name, value in model.state_dict().items():
+        if name.startswith("model.vision_tower."):
+            if inside:
+                state[name.replace("model.vision_tower.", "model.vision_tower.vision_tower.vision_model.")] = value
+        elif "linear_" in name:
+            layer = {"1": "0", "2": "2"}[name.split("linear_")[1][0]]
+            state[f"model.mm_projector.{layer}.{name.rpartition('.')[2]}"] = value
+        else:
+            state[name.replace("model.language_model.", "model.")] = value
+    names = sorted(state)
+    for number, part in enumerate((names[:5], names[5:])):
+        torch.save({name: state[name] for name in part}, folder / f"pytorch_model-{number}.bin")
+    text = model.config.text_config.to_dict()
+    more = {"mm_vision_tower": str(folder / "clip"), "mm_projector_type": "mlp2x_gelu", "mm_vision_select_layer": -2}
+    (folder / "config.json").write_text(json.dumps({**text, **more, "model_type": kind}))
+    words.save_pretrained(folder)
+    return model
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_llava_in_its_authors_layout(tmp_path, folders, inside):
+    original(tmp_path / "made", "llava", inside)
+    chat, same = chats.load(tmp_path / "made", device="cpu", dtype="float32"), opened(folders, "llava")
+    chat.answer, chat.ends = 12, frozenset()
+    assert chat.reply(asked(), [picture()]) == same.reply(asked(), [picture()])
+
+
+def test_geochat_sees_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(_original, "SIDES", {"geochat": 42})
+    model = original(tmp_path / "made", "geochat", False)
+    chat = gg.load(tmp_path / "made", device="cpu", dtype="float32")
+    assert chat.layout(picture()).count == 36
+    assert (chat.codec, chat.means) == ("geochat", {"space": "square"})
+    chat.answer = 4
+    assert chat.reply(asked(), [picture()]).confidence > 0
+    own = model.model.vision_tower.embeddings.position_embedding.weight
+    large = chat.model.model.vision_tower.embeddings.position_embedding.weight
+    assert (len(own), len(large)) == (17, 37)
+    torch.testing.assert_close(large[[0, 1, 6, 31, 36]], own[[0, 1, 4, 13, 16]])  # corners stay where they are
+
+
+def test_boxes_are_read_in_the_syntax_of_the_family(folders):
+    pytest.importorskip("geoglot.text.codec")
+    raster = picture(40, 80)
+    told = {
+        "llava": ("", None),
+        "qwen2_vl": ("a <|box_start|>(250,500),(500,1000)<|box_end|>", (0.25, 0.5, 0.5, 1.0)),
+        "qwen2_5_vl": ('[{"bbox_2d": [21, 21, 42, 42], "label": "ship"}]', (0.25, 0.5, 0.5, 1.0)),
+        "qwen3_vl": ('[{"bbox_2d": [250, 500, 500, 1000], "label": "ship"}]', (0.25, 0.5, 0.5, 1.0)),
+        "internvl": ("<ref>ship</ref><box>[[250, 500, 500, 1000]]</box>", (0.25, 0.5, 0.5, 1.0)),
+    }
+    for kind, (text, expected) in told.items():
+        chat = opened(folders, kind)
+        chat.least = 14 * 14
+        if kind == "qwen2_5_vl":
+            chat.means = {"resize": (14, chat.least, chat.most)}
+        prompt = chat.prompt(asked("where?", (1,)), [picture(), raster])
+        if kind == "qwen2_5_vl":
+            assert prompt.layouts[0].size == (42, 84)
+        spoken = Spoken(ids=chat.tokenizer(text, add_special_tokens=False)["input_ids"])
+        reply = chat._reply(spoken, prompt)
+        assert reply.text == text
+        if expected is None:
+            assert reply.boxes == ()
+            continue
+        (box,) = reply.boxes
+        assert (box.frame, reply.of) == ("unit", (1,))
+        assert box.bounds() == pytest.approx(expected, abs=0.01)
+
+
+def test_what_is_no_conversation_model(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("GEOGLOT_MODELS", str(tmp_path / "hand"))
+    (tmp_path / "clip").mkdir()
+    (tmp_path / "clip" / "config.json").write_text('{"model_type": "clip"}')
+    with pytest.raises(ModelError, match="does not converse"):
+        chats.load(tmp_path / "clip")
+    (tmp_path / "clip" / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(ModelError, match="'bert' model; conversation models of these kinds are read: geochat, internvl"):
+        chats.load(tmp_path / "clip")
+    with pytest.raises(ModelError, match=r"no config\.json"):
+        chats.load(tmp_path)
+    with pytest.raises(NotFoundError, match=r"Did you mean qwen2\.5-vl-3b"):
+        chats.load("qwen2.5-vl-3")
+    with pytest.raises(NetworkError, match="geochat-7B could not be fetched"):
+        gg.load("geochat-7b")
+    (tmp_path / "a.bin").write_bytes(b"1")
+    with pytest.raises(ModelError, match="is a file: give the folder"):
+        chats.load(tmp_path / "a.bin")
+    assert not chats.is_chat("nano")
+    assert not chats.is_chat("owner/name")
+
+
+def test_a_name_is_looked_for_where_it_was_put_by_hand(tmp_path, monkeypatch):
+    monkeypatch.setenv("GEOGLOT_MODELS", str(tmp_path))
+    saved(tmp_path / "internvl3-1b", "internvl")
+    chat = gg.load("internvl3-1b", device="cpu", dtype="float32")
+    assert (chat.spec.id, chat.spec.licence) == ("internvl3-1b", "Apache-2.0")
+
+
+def test_damaged_folders(tmp_path):
+    saved(tmp_path, "internvl")
+    told = json.loads((tmp_path / "config.json").read_text())
+    told["text_config"]["intermediate_size"] = 65
+    (tmp_path / "config.json").write_text(json.dumps(told))
+    with pytest.raises(ModelError, match="fetch the folder again"):
+        chats.load(tmp_path, device="cpu", dtype="float32")
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        chats.load(tmp_path, device="cpu", dtype="float32")
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ModelError, match="cannot be read"):
+        chats.load(tmp_path)
+
+
+def test_every_entry_names_a_family():
+    for name, entry in _catalogue.CATALOGUE.items():
+        assert name == name.lower()
+        assert set(chats.families().values()) >= {entry.family}
+        assert chats.is_chat(name)

@@ -51,7 +51,7 @@ class Talk(NamedTuple):
 class Conversant(nn.Module):
     """Pictures through the eyes and the connector become vectors among those of the words."""
 
-    def __init__(self, config: ConversantConfig, language: nn.Module, eyes: Sequence[Eye] | None = None) -> None:
+    def __init__(self, config: ConversantConfig, language: Any, eyes: Sequence[Eye] | None = None) -> None:
         super().__init__()
         self.config = config
         looking = list(eyes) if eyes is not None else [Eye(one) for one in config.eyes]

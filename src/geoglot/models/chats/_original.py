@@ -104,4 +104,6 @@ def _encoder(name: str) -> Path:
 
 
 def _vision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value for name, value in state.items() if name.startswith("vision_model.")}
+    """Tensors of the image side alone, of a whole CLIP or of its image side."""
+    apart = ("text_model.", "text_projection.", "visual_projection.", "logit_scale")
+    return {name: value for name, value in state.items() if not name.startswith(apart)}

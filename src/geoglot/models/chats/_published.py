@@ -115,7 +115,12 @@ def opened(folder: Path, kind: str, where: torch.device, number: torch.dtype) ->
     quiet(folder)
     try:
         model, told = getattr(transformers, kind).from_pretrained(
-            folder, local_files_only=True, output_loading_info=True, dtype=number, trust_remote_code=False
+            folder,
+            local_files_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told of below, by name
+            dtype=number,
+            trust_remote_code=False,
         )
     except Exception as error:  # transformers, safetensors and pickle each raise their own kinds
         raise ModelError(f"{folder} cannot be loaded ({first(error)}): are all files whole, and from one model?") from None

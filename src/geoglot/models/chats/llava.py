@@ -80,12 +80,12 @@ class Llava(Published):
 def open_folder(folder: Path, name: str, entry: ChatEntry | None, device: str, dtype: str) -> Llava:
     """Open a folder in transformers' or in the authors' own layout (GeoChat's, too). Raises ModelError, InputError."""
     where, number = _published.places(device, dtype)
-    kind = _published.config_of(folder).get("model_type")
-    told = _published.preprocessing(folder)
-    if kind == "llava":
-        model, tokenizer = _published.opened(folder, "LlavaForConditionalGeneration", where, number)
-    else:
+    config, told = _published.config_of(folder), _published.preprocessing(folder)
+    kind = config.get("model_type")
+    if "mm_vision_tower" in config:
         model, tokenizer = _original.opened(folder, str(kind), number)
+    else:
+        model, tokenizer = _published.opened(folder, "LlavaForConditionalGeneration", where, number)
     vision = model.config.vision_config
     if vision.model_type not in ("clip_vision_model", "siglip_vision_model"):
         raise ModelError(f"{folder} sees by a {vision.model_type!r} model: LLaVA with a CLIP or SigLIP encoder is read.")
