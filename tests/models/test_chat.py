@@ -5,7 +5,15 @@ import json
 import numpy as np
 import pytest
 import torch
-from transformers import CLIPVisionConfig, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    CLIPVisionConfig,
+    Dinov2Config,
+    Dinov2Model,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 from chat_kit import CHATML, asked, picture, tokenizer
 from geoglot import models
@@ -16,9 +24,10 @@ from geoglot.losses.caption import caption
 from geoglot.models import chat as chats
 from geoglot.models.chats import load
 from geoglot.models.conversant import tune
-from geoglot.models.eyes import Eye, EyeConfig, eye_of
+from geoglot.models.eyes import Eye, EyeConfig, eye_of, vit
 from geoglot.models.lora import LoraConfig, merge
 from geoglot.models.picture import Shown
+from published_kit import GOLDENS
 
 RESNET = EyeConfig(kind="resnet_v2", config={"stem": 8, "widths": [8, 16], "blocks": [1, 1]}, levels=(0, 1), size=32)
 VISION = CLIPVisionConfig(
@@ -198,7 +207,7 @@ def test_packed_rows_learn_as_single_rows_do(connector, template):
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
-def test_training_lowers_the_loss_on_answers_alone():
+def test_training_lowers_the_loss_on_answers_alone(tmp_path):
     chat = built("perceiver")
     talk = chat.batch(conversations())
     tune(chat.module, "connector")
@@ -215,6 +224,8 @@ def test_training_lowers_the_loss_on_answers_alone():
         optimiser.step()
     assert losses[-1] < losses[0]
     before = chat.reply(asked(), [picture()]).text
+    with pytest.raises(InputError, match="merge them first"):
+        chats.save(chat, tmp_path)
     merge(handle)
     chat.forget()
     assert chat.reply(asked(), [picture()]).text == before
@@ -264,3 +275,29 @@ def test_eyes_of_our_models():
         eye_of(nano, levels=(9,))
     with pytest.raises(ModelError, match="no image tower"):
         eye_of(type("Other", (), {"spec": nano.spec})())
+
+
+def test_eyes_of_published_models(tmp_path):
+    pixels, valid = torch.rand(2, 3, 64, 64), torch.ones(2, 64, 64, dtype=torch.bool)
+    for name, cells, levels in (("vit", 4, (-2, -1)), ("resnet", 4, (2,))):
+        model = models.load(GOLDENS / f"open_clip_{name}.pt", device="cpu", dtype="float32", activation="quick_gelu")
+        eye = eye_of(model, levels=levels)
+        with torch.no_grad():
+            found = eye(pixels, valid)
+        assert [one.shape for one in found] == [(2, cells, cells, count) for count in eye.channels]
+        again = Eye(eye.settings).eval()
+        again.load_state_dict(eye.state_dict())
+        with torch.no_grad():
+            torch.testing.assert_close(again(pixels, valid), found)
+    config = Dinov2Config(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=7)
+    inner = Dinov2Model(config).eval()
+    inner.save_pretrained(tmp_path)
+    tower = vit.open_folder(tmp_path)
+    eye = Eye(EyeConfig(kind="vit", config=tower.config, levels=(-1,), size=28, mean=(0.5,) * 3, std=(0.5,) * 3), tower)
+    with torch.no_grad():
+        (found,) = eye.eval()(pixels[..., :28, :28], valid[..., :28, :28])
+        theirs = inner((pixels[..., :28, :28] - 0.5) / 0.5, output_hidden_states=True).hidden_states[-1][:, 1:]
+    torch.testing.assert_close(found.flatten(1, 2), theirs)
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    with pytest.raises(ModelError):
+        vit.open_folder(tmp_path)

@@ -20,6 +20,7 @@ from geoglot.models import chats
 from geoglot.models.answering import Spoken
 from geoglot.models.chats import _catalogue, _original
 from geoglot.models.picture import to_bytes
+from published_kit import COMMIT, hub
 
 KINDS = ["llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "internvl"]
 
@@ -312,3 +313,19 @@ def test_every_entry_names_a_family():
         assert name == name.lower()
         assert set(chats.families().values()) >= {entry.family}
         assert chats.is_chat(name)
+
+
+def test_hub_ids(tmp_path, monkeypatch):
+    saved(tmp_path / "hub" / "owner" / "talks", "internvl")
+    (tmp_path / "hub" / "owner" / "other").mkdir()
+    (tmp_path / "hub" / "owner" / "other" / "config.json").write_text('{"model_type": "bert"}')
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    with hub(tmp_path / "hub") as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        chat = gg.load("owner/talks", device="cpu", dtype="float32")
+        assert (chat.spec.id, chat.spec.version) == ("owner/talks", COMMIT[:12])
+        with pytest.raises(ModelError, match="owner/other holds a 'bert' model"):
+            chats.load("owner/other")
+    assert gg.load("owner/talks", device="cpu", dtype="float32").spec == chat.spec  # from the cache, with no hub

@@ -56,7 +56,10 @@ def test_other_channels_are_refused(name):
 
 
 def test_mlp_is_llavas():
-    config = LlavaConfig(vision_config={"model_type": "clip_vision_model", "hidden_size": 12}, text_config={"hidden_size": 8})
+    config = LlavaConfig(
+        vision_config={"model_type": "clip_vision_model", "hidden_size": 12},
+        text_config={"hidden_size": 8, "num_attention_heads": 2},
+    )
     theirs = LlavaMultiModalProjector(config).eval()
     own = made("mlp", hidden=0)
     own.load_state_dict(

@@ -172,9 +172,11 @@ def build(
 
 
 def save(chat: Composed, folder: Path) -> str:
-    """Write the whole as one folder that `load` opens; gives the digest of the weights."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the whole as one folder that `load` opens; gives the digest of the weights. Raises InputError for adapters."""
     module = chat.module
+    if any(".lora_" in name for name in module.state_dict()):
+        raise InputError("the language model has adapters: merge them first (geoglot.models.lora.merge), or save them alone")
+    folder.mkdir(parents=True, exist_ok=True)
     _published.quiet(folder)
     state = {name: value.detach().contiguous() for name, value in module.state_dict().items() if not name.startswith("language.")}
     save_file(state, folder / WEIGHTS_FILE)

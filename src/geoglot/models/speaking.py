@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import torch
@@ -49,6 +50,7 @@ class Speaking(ABC):
         self.silent: frozenset[int] = frozenset()
         self.codec, self.means = "", dict[str, Any]()
         self._looks: OrderedDict[str, Look] = OrderedDict()
+        self._lock = Lock()
         self._held: tuple[list[int | str], Any] | None = None
 
     @abstractmethod
@@ -206,17 +208,19 @@ class Speaking(ABC):
             if start + layout.count > passed:
                 wanted.append((k, max(passed - start, 0)))
             start += layout.count
-        new = list(dict.fromkeys(prompt.keys[k] for k, _ in wanted if prompt.keys[k] not in self._looks))
+        with self._lock:
+            found = {prompt.keys[k]: self._looks[prompt.keys[k]] for k, _ in wanted if prompt.keys[k] in self._looks}
+        new = list(dict.fromkeys(prompt.keys[k] for k, _ in wanted if prompt.keys[k] not in found))
         of = [prompt.keys.index(key) for key in new]
-        found = {prompt.keys[k]: self._looks[prompt.keys[k]] for k, _ in wanted if prompt.keys[k] in self._looks}
         if of:
             made = self.look([prompt.pictures[k] for k in of], [prompt.layouts[k] for k in of], [prompt.words[k] for k in of])
             found.update(zip(new, made, strict=True))
-        for key, look in found.items():
-            self._looks[key] = look
-            self._looks.move_to_end(key)
-        while len(self._looks) > KEPT:
-            self._looks.popitem(last=False)
+        with self._lock:
+            for key, look in found.items():
+                self._looks[key] = look
+                self._looks.move_to_end(key)
+            while len(self._looks) > KEPT:
+                self._looks.popitem(last=False)
         return [
             Look(found[prompt.keys[k]].tokens[first:], tuple(level[first:] for level in found[prompt.keys[k]].deep))
             for k, first in wanted

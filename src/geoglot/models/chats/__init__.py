@@ -35,7 +35,9 @@ def load(name: str | Path, device: str = "auto", dtype: str = "auto") -> Chat:
         from geoglot.models.chat import load as load_own
 
         return load_own(folder, device, dtype)
-    family = family_of(folder)
+    from geoglot.models.chats._published import config_of
+
+    family = family_of(config_of(folder).get("model_type"), folder)
     whole: Chat = parts.find("models.chats", family).open_folder(folder, text, entry, device, dtype)
     return whole
 
@@ -72,6 +74,9 @@ def locate(name: str) -> tuple[Path, ChatEntry | None]:
 
     if entry is not None and hub.folder_by_hand(entry.name).is_dir():
         return hub.folder_by_hand(entry.name), entry
+    config = hub.config_file(entry.repo if entry else name)
+    if config is not None:
+        family_of(_kind(config), name)  # before gigabytes are fetched
     return hub.fetch_repo(entry.repo if entry else name, None), entry
 
 
@@ -80,16 +85,14 @@ def families() -> dict[str, str]:
     return {kind: name for name in parts.names("models.chats") for kind in getattr(parts.find("models.chats", name), "KINDS", ())}
 
 
-def family_of(folder: Path) -> str:
-    """The family of a folder. Raises ModelError, which says what the folder holds instead."""
-    from geoglot.models.chats._published import config_of
-
-    kind, known = config_of(folder).get("model_type"), families()
+def family_of(kind: Any, where: object) -> str:
+    """The family of a `model_type`. Raises ModelError, which says what is there instead."""
+    known = families()
     if kind in known:
         return known[kind]
     if kind in ("clip", "siglip"):
-        raise ModelError(f"{folder} holds a {kind!r} model, which does not converse: load it with geoglot.load.")
-    raise ModelError(f"{folder} holds a {kind!r} model; conversation models of these kinds are read: {', '.join(sorted(known))}.")
+        raise ModelError(f"{where} holds a {kind!r} model, which does not converse: load it with geoglot.load.")
+    raise ModelError(f"{where} holds a {kind!r} model; conversation models of these kinds are read: {', '.join(sorted(known))}.")
 
 
 def _kind(file: Path) -> Any:

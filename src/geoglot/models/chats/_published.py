@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -162,7 +163,7 @@ def spec_of(folder: Path, name: str, entry: ChatEntry | None, config: Any, told:
     """What a published model is."""
     return ModelSpec(
         id=entry.name if entry else name,
-        version=folder.name[:12] if entry or name != str(folder) else "local",
+        version=folder.name[:12] if re.fullmatch("[0-9a-f]{40}", folder.name) else "local",  # a commit, where the hub keeps it
         hash=states.digest([file for file in sorted(folder.iterdir()) if file.suffix in WEIGHTS]),
         dim=int(config.get_text_config().hidden_size),
         bands=BANDS,
