@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 import torch
 from transformers import (
+    BloomConfig,
+    BloomForCausalLM,
     CLIPVisionConfig,
     Dinov2Config,
     Dinov2Model,
+    Gemma2Config,
+    Gemma2ForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
@@ -52,6 +56,15 @@ def language(words, kind="llama", context=1024):
     torch.manual_seed(1)
     if kind == "gpt2":
         made = GPT2LMHeadModel(GPT2Config(n_embd=32, n_layer=2, n_head=2, vocab_size=len(words), n_positions=context))
+    elif kind == "bloom":
+        made = BloomForCausalLM(BloomConfig(hidden_size=32, n_layer=2, n_head=2, vocab_size=len(words)))
+    elif kind == "gemma2":
+        made = Gemma2ForCausalLM(
+            Gemma2Config(
+                hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1,
+                vocab_size=len(words), max_position_embeddings=context, sliding_window=16, query_pre_attn_scalar=16, head_dim=16,
+            )
+        )  # fmt: skip
     else:
         made = LlamaForCausalLM(
             LlamaConfig(
@@ -143,13 +156,29 @@ def test_several_eyes_and_scales():
     assert len(answers) == 3
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+@pytest.mark.parametrize("kind", ["gpt2", "bloom", "gemma2"])
 def test_language_models_of_other_kinds(kind):
     chat = built(kind=kind)
-    asks = [(asked("a?"), [picture()]), (asked("what is there?", ()), [])]
-    together = [one.text for one in chat.replies(asks)]
+    more = [*asked("a?"), Said("assistant", "b"), Said("user", "c?")]
+    asks = [(asked("a?"), [picture()]), (asked("what is there?", ()), []), (more, [picture()])]
+    together = chat.replies(asks)
     chat.forget()
-    assert [chat.reply(*one).text for one in asks] == together
+    alone = [chat.reply(*one) for one in (asks[0], asks[2], asks[1])]
+    assert [one.text for one in alone] == [together[k].text for k in (0, 2, 1)]
+    assert [one.confidence for one in alone] == pytest.approx([together[k].confidence for k in (0, 2, 1)], rel=1e-4)
+    talk = chat.batch(conversations())
+    loss = caption(chat.module(talk), talk.ids, talk.answers)
+    assert torch.isfinite(loss)
+
+
+def test_bfloat16_is_near(tmp_path):
+    chat = built("perceiver")
+    chats.save(chat, tmp_path)
+    half = load(tmp_path, device="cpu", dtype="bfloat16")
+    half.answer, half.ends = 1, frozenset()
+    chat.answer = 1
+    assert half.reply(asked(), [picture()]).confidence == pytest.approx(chat.reply(asked(), [picture()]).confidence, rel=0.3)
+    assert len(half.replies([(asked(), [picture()]), (asked("a", ()), [])])) == 2
 
 
 def test_invalid_pixels_change_nothing():

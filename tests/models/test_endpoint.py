@@ -6,13 +6,16 @@ import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from chat_kit import asked, picture
-from geoglot.core.errors import AccessError, InputError, ModelError, NetworkError, NotFoundError, ResourceError
+from geoglot.core.errors import AccessError, GeoglotError, InputError, ModelError, NetworkError, NotFoundError, ResourceError
 from geoglot.core.protocols import Chat, Said
 from geoglot.models.chats import endpoint, is_chat, load
 
@@ -173,3 +176,37 @@ def test_addresses(server):
             load(wrong)
     with pytest.raises(InputError, match="holds no key"):
         load("openai:http://me:secret@host/v1#m")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["choices", "message", "delta", "content", "refusal", "error"]), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(JSON, st.booleans())
+def test_whatever_a_server_answers_is_text_or_an_error_of_ours(body, streams):
+    class Response:
+        headers: ClassVar = {"Content-Type": "text/event-stream"} if streams else {}
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def iter_content(self, _):
+            yield (f"data: {json.dumps(body)}\n" if streams else json.dumps(body)).encode()
+
+    chat = endpoint.Endpoint("http://host/v1", "m")
+    chat._post = lambda _: Response()
+    try:
+        made = list(chat.stream(asked("a", ()), [])) if streams else [chat.reply(asked("a", ()), []).text]
+    except GeoglotError:
+        return
+    assert all(isinstance(one, str) and one for one in made)

@@ -42,7 +42,7 @@ class Composed(Speaking):
         config = module.language.config
         super().__init__(spec, tokenizer, device, dtype, int(getattr(config, "max_position_embeddings", None) or 2048))
         self.module = module.to(device, dtype).eval()
-        self.ends = frozenset({tokenizer.eos_token_id} - {None})
+        self.ends = _published.ends_of(module.language, tokenizer)
         self.marks = (*tokenizer.all_special_tokens, MARK)
         self.silent = frozenset(tokenizer.all_special_ids)
 
@@ -80,16 +80,9 @@ class Composed(Speaking):
 
     def run(self, x: Tensor, state: State, positions: Tensor, holes: Tensor, deep: Sequence[Tensor]) -> Tensor:
         """Logits (B, V) of the last place."""
-        made = self.module.language(
-            inputs_embeds=x,
-            attention_mask=state.mask,
-            position_ids=positions[0],
-            past_key_values=state.cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        logits: Tensor = made.logits[:, -1]
-        return logits
+        return self.module.told(
+            x, attention_mask=state.mask, position_ids=positions[0], past_key_values=state.cache, use_cache=True, logits_to_keep=1
+        )[:, -1]
 
     def fresh(self) -> Any:
         """Empty keys and values of full length, which can be cut back."""

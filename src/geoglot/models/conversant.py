@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -89,9 +90,14 @@ class Conversant(nn.Module):
             seen = talk.shown
             tokens = self.look(talk.pixels[seen], talk.valid[seen], talk.words[seen], talk.heard[seen])
             x = x.masked_scatter(talk.holes[..., None], tokens.flatten(0, 1).to(x))
-        logits: Tensor = self.language(
-            inputs_embeds=x, attention_mask=sight(talk.of, x.dtype), position_ids=positions(talk.of), use_cache=False
-        ).logits
+        packed = bool((talk.of > 1).any())
+        mask = sight(talk.of, x.dtype) if packed else talk.of > 0
+        return self.told(x, attention_mask=mask, position_ids=positions(talk.of), use_cache=False)
+
+    def told(self, x: Tensor, **more: Any) -> Tensor:
+        """Logits of the language model after vectors (B, T, width); it is told of the rest what its kind knows."""
+        known = inspect.signature(self.language.forward).parameters
+        logits: Tensor = self.language(inputs_embeds=x, **{name: value for name, value in more.items() if name in known}).logits
         return logits
 
 

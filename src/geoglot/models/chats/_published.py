@@ -38,7 +38,7 @@ class Published(Speaking):
         super().__init__(spec, tokenizer, device, dtype, int(getattr(text, "max_position_embeddings", None) or 2048))
         self.model = model.to(device, dtype).eval().requires_grad_(False)
         self.hole = int(model.config.image_token_id)
-        self.ends = _ends(model, tokenizer)
+        self.ends = ends_of(model, tokenizer)
         self.marks = tuple(sorted({*tokenizer.all_special_tokens, tokenizer.convert_ids_to_tokens(self.hole)} - {*BOXED}))
         self.silent = frozenset(tokenizer.convert_tokens_to_ids(list(self.marks)))
 
@@ -186,7 +186,7 @@ def first(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
-def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
+def ends_of(model: Any, tokenizer: Any) -> frozenset[int]:
     """Tokens that end an answer, by the generation's, the model's and the tokenizer's own account."""
     found: set[int] = set()
     for told in (

@@ -60,6 +60,7 @@ class Endpoint:
         with self._post(body) as response:
             message = self._message(self._json(response))
         text, refused = _text(message)
+        text = text.strip()
         if not text:
             raise ModelError(f"{self.address} answered with no text: ask again, or raise the model's limit of tokens.")
         shape = (found[-1].size[1], found[-1].size[0]) if found else None
@@ -103,11 +104,12 @@ class Endpoint:
                     ended = True
                     break
                 told = self._parsed(data)
-                for choice in told.get("choices") or []:
-                    text, _ = _text(choice.get("delta") or {})
-                    ended = ended or choice.get("finish_reason") is not None
-                    if text:
-                        yield text
+                choice = _first(told)
+                delta = choice.get("delta")
+                ended = ended or choice.get("finish_reason") is not None
+                text = _text(delta)[0] if isinstance(delta, dict) else ""
+                if text:
+                    yield text
             if not ended:
                 raise NetworkError(f"{self.address} broke off in the middle of its answer: ask again.")
 
@@ -194,8 +196,7 @@ class Endpoint:
         return found
 
     def _message(self, found: dict[str, Any]) -> dict[str, Any]:
-        choices = found.get("choices")
-        message = choices[0].get("message") if isinstance(choices, list) and choices and isinstance(choices[0], dict) else None
+        message = _first(found).get("message")
         if not isinstance(message, dict):
             raise ModelError(f"{self.address} answered without a choice: is {self.model!r} a model that converses?")
         return message
@@ -257,6 +258,12 @@ def _url(image: Image.Image) -> str:
     buffer, jpeg = io.BytesIO(), image.width * image.height > LARGE
     image.save(buffer, "JPEG", quality=92) if jpeg else image.save(buffer, "PNG")
     return f"data:image/{'jpeg' if jpeg else 'png'};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _first(found: dict[str, Any]) -> dict[str, Any]:
+    """The first choice of an answer; empty where there is none."""
+    choices = found.get("choices")
+    return choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
 
 
 def _text(message: dict[str, Any]) -> tuple[str, bool]:
