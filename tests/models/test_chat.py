@@ -330,3 +330,30 @@ def test_eyes_of_published_models(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(ModelError):
         vit.open_folder(tmp_path)
+
+
+@pytest.mark.parametrize("connector", ["mlp", "pixel_shuffle"])
+def test_what_was_learned_is_answered(connector):
+    """From pictures to answers and their end: two pictures and one question, told apart after some steps."""
+    words = tokenizer(CHATML, "<|im_end|>")
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        hidden_size=48, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, vocab_size=len(words),
+        eos_token_id=words.eos_token_id, bos_token_id=None,
+    )  # fmt: skip
+    chat = chats.build([Eye(RESNET)], LlamaForCausalLM(config), words, connector, OPTIONS[connector])
+    pictures = [picture(seed=1), picture(seed=2)]
+    talk = chat.batch(
+        [([*asked(), Said("assistant", answer)], [one]) for one, answer in zip(pictures, ("a port", "fields"), strict=True)]
+    )
+    tune(chat.module, "all")
+    chat.module.train()
+    optimiser = torch.optim.AdamW(chat.module.parameters(), 4e-3)
+    for _ in range(60):
+        loss = caption(chat.module(talk), talk.ids, talk.answers)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    chat.module.eval()
+    assert [chat.reply(asked(), [one]).text for one in pictures] == ["a port", "fields"]
+    assert [one.text for one in chat.replies([(asked(), [one]) for one in pictures])] == ["a port", "fields"]
