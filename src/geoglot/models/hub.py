@@ -20,6 +20,10 @@ from geoglot.models.catalogue import Entry
 TRANSFORMERS = [
     "config.json",
     "preprocessor_config.json",
+    "processor_config.json",
+    "generation_config.json",
+    "chat_template*",
+    "added_tokens.json",
     "tokenizer*",
     "vocab.json",
     "merges.txt",
@@ -29,11 +33,29 @@ TRANSFORMERS = [
 BLOCK = 1 << 20
 
 
+def folder_by_hand(name: str) -> Path:
+    """Where what was fetched by hand is looked for: `$GEOGLOT_MODELS/<name>/`."""
+    return Path(os.environ.get("GEOGLOT_MODELS") or Path.home() / ".cache" / "geoglot" / "models") / name
+
+
 def by_hand(entry: Entry) -> Path:
-    """Where a file or folder that was fetched by hand is looked for: `$GEOGLOT_MODELS/<name>/`."""
-    root = os.environ.get("GEOGLOT_MODELS") or Path.home() / ".cache" / "geoglot" / "models"
-    folder = Path(root) / entry.name
+    """The file or folder of an entry that was fetched by hand."""
+    folder = folder_by_hand(entry.name)
     return folder if entry.file is None else folder / Path(entry.file).name
+
+
+def config_file(repo: str) -> Path | None:
+    """The `config.json` of a hub repository, from the cache or fetched; None where there is none, or no network."""
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+
+    found = try_to_load_from_cache(repo, "config.json")
+    if isinstance(found, str):
+        return Path(found)
+    try:
+        _reach(endpoint())
+        return Path(hf_hub_download(repo, "config.json", endpoint=endpoint()))
+    except Exception:  # the hub's client raises kinds of its own; whoever loads the model hears of what is wrong
+        return None
 
 
 def on_disk(entry: Entry) -> Path | None:

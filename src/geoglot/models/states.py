@@ -27,8 +27,8 @@ PREFIXES = ("module.", "_orig_mod.", "model.", "clip_model.")
 State = dict[str, Tensor]
 
 
-def read(path: Path) -> State:
-    """Read the tensors of one file by name, wrappings and common prefixes taken off.
+def read(path: Path, prefixes: Sequence[str] = PREFIXES) -> State:
+    """Read the tensors of one file by name, wrappings and ``prefixes`` that all names have taken off.
 
     Raises NotFoundError without the file, and ModelError for a truncated file, one that holds objects other than tensors
     and plain values, or one without tensors.
@@ -38,18 +38,18 @@ def read(path: Path) -> State:
     with path.open("rb") as file:
         start = file.read(16)
     if path.suffix == ".safetensors":
-        return plain(path, _safetensors(path))
+        return plain(path, _safetensors(path), prefixes)
     if start[:2] == b"PK":
         if not zipfile.is_zipfile(path):
             raise ModelError(f"{path} is cut off ({path.stat().st_size:,} bytes): fetch or copy it again.")
         if torchscript.is_archive(path):
-            return plain(path, torchscript.read(path))
+            return plain(path, torchscript.read(path), prefixes)
     elif start[:1] != b"\x80":
         raise ModelError(f"{path} is neither safetensors nor a torch file: give a state dict (.safetensors, .pt, .pth, .bin).")
-    return plain(path, _torch(path))
+    return plain(path, _torch(path), prefixes)
 
 
-def plain(path: Path, found: Any) -> State:
+def plain(path: Path, found: Any, prefixes: Sequence[str] = PREFIXES) -> State:
     """Take off wrappings such as `state_dict` and `module.`; raises ModelError where no tensors are inside."""
     while isinstance(found, Mapping) and not _tensors(found):
         inner = next((found[name] for name in WRAPPINGS if isinstance(found.get(name), Mapping)), None)
@@ -62,7 +62,7 @@ def plain(path: Path, found: Any) -> State:
     shortened = True
     while shortened:
         shortened = False
-        for prefix in PREFIXES:
+        for prefix in prefixes:
             if all(name.startswith(prefix) for name in state):
                 state = {name.removeprefix(prefix): value for name, value in state.items()}
                 shortened = True
