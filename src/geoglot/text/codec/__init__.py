@@ -18,7 +18,7 @@ from geoglot.geo.boxes import Box
 from geoglot.text.codec._frame import Refusal, Shape, Syntax, of_numbers, rounded, to_numbers
 from geoglot.text.codec._scan import Piece, Row
 
-__all__ = ["Found", "Reading", "Refused", "Syntax", "convert", "find", "names", "read", "unread", "write"]
+__all__ = ["Found", "Reading", "Refused", "Syntax", "convert", "find", "guess", "names", "read", "unread", "write"]
 
 ROOM = "text.codec"
 # what may stand between boxes that belong together
@@ -192,3 +192,17 @@ def unread(text: str, reading: Reading | None = None) -> list[str]:
         for hint in BOXLIKE.finditer(text)
         if not any(start <= hint.start() < end for start, end in spans)
     ]
+
+
+def guess(text: str, shape: Shape | None = None) -> list[str]:
+    """The syntaxes that read all of a text that looks like boxes; none where nothing does, or where no syntax reads it all."""
+    if not BOXLIKE.search(text):
+        return []
+    fit = []
+    for name in names():
+        if find(name)[1].space == "resized" and shape is None:
+            continue
+        reading = read(text, name, shape, repair=False)
+        if reading.found and not reading.refused and not unread(text, reading):
+            fit.append(name)
+    return [name for name in fit if name != "vrsbench"] if "geochat" in fit else fit  # the latter reads all of the former
