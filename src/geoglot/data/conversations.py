@@ -236,7 +236,11 @@ def spelled(text: str, conversation: Conversation, how: How) -> str:
         picture = conversation.pictures[chosen[0].of]
         shape = how.shape(picture)
         assert how.boxes is not None
-        return codec.write([each.box for each in chosen], how.boxes, shape, [each.label for each in chosen])
+        try:
+            return codec.write([each.box for each in chosen], how.boxes, shape, [each.label for each in chosen])
+        except InputError as error:
+            hint = "" if shape is not None else f" {picture.path} is not there: name the folder of the pictures."
+            raise InputError(f"{error}{hint}") from None
 
     return MARK.sub(say, text)
 

@@ -30,6 +30,7 @@ SYSTEM = {
     "add nothing, leave nothing out. Answer with the sentence alone.",
     "clean": "Correct spelling and grammar of the user's sentence. Change nothing else. Answer with the sentence alone.",
 }
+SHORT = 6  # words of an answer below which it stays as it is
 LONGEST = 3.0  # how many times longer than the text its answer may be
 DENIAL = re.compile(r"\b(?:no|not|none|never|neither|nothing|cannot|without|[a-z]+n't)\b", re.IGNORECASE)
 _NUMBER = re.compile(rf"\d+(?:\.\d+)?|\b(?:{'|'.join(NUMBERS[1:])})\b", re.IGNORECASE)
@@ -107,12 +108,10 @@ class Helper:
 
     def reworded(self, conversation: Conversation, names: Collection[str] = (), seed: int = 0) -> Conversation:
         """A conversation with its requests and longer answers in other words; short answers and boxes stay."""
-        turns = [
-            turn
-            if turn.role != "user" and len(turn.text.split()) < 6
-            else replace(turn, text=self.say(turn.text, names, seed=seed))
-            for turn in conversation.turns
-        ]
+        turns = []
+        for turn in conversation.turns:
+            short = turn.role != "user" and len(turn.text.split()) < SHORT
+            turns.append(turn if short else replace(turn, text=self.say(turn.text, names, seed=seed)))
         return replace(conversation, turns=tuple(turns))
 
     def ask(self, system: str, text: str, seed: int = 0) -> str | None:

@@ -42,7 +42,7 @@ Item = tuple[str, Callable[[], list[talk.Conversation]]]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is made: the kinds of exchanges (None for all), how many conversations in all and of a place, turns of each, the seed."""
+    """What is made: kinds of exchanges (None for all), how many conversations in all and of a place, turns of each, the seed."""
 
     kinds: tuple[str, ...] | None = None
     count: int | None = None
@@ -65,7 +65,7 @@ class Summary:
 
     conversations: int = 0
     places: int = 0
-    tasks: Counter[str] = field(default_factory=Counter)
+    tasks: dict[str, int] = field(default_factory=dict)
     boxes: int = 0
     twins: int = 0
     skipped: int = 0
@@ -111,7 +111,7 @@ def _place(number: int, plan: Plan, crowd: made.Crowd, folder: Path, size: int) 
         gsd = float(GSDS[int(rng.integers(len(GSDS)))])
         radar = number % RADAR == RADAR - 1
         how = {"gsd": max(gsd, 5.0) if radar else gsd, "size": size, "sensor": "sentinel-1" if radar else None}
-        view = scene(seed, kind, **how)  # type: ignore[arg-type]
+        view = scene(seed, kind, **how)
         grey = None
         if number % GREY == 0 and not radar:
             grey = _saved(scene(seed, kind, gsd=gsd, size=size, bands=("pan",)).raster, folder / f"{name}-grey.png")
@@ -155,13 +155,13 @@ def _plain(name: str) -> str:
 
 
 def write(
-    items: Iterator[Item], target: Path, format: str, how: talk.How, plan: Plan, settings: dict[str, Any], total: int | None = None,
-    helper: Helper | None = None, names: Collection[str] = (), say: Tell = tell,
+    items: Iterator[Item], target: Path, format: str, how: talk.How, plan: Plan, settings: dict[str, Any],
+    total: int | None = None, helper: Helper | None = None, names: Collection[str] = (), say: Tell = tell,
 ) -> Summary:  # fmt: skip
     """Write the conversations of items as one file, whole or not at all.
 
-    A journal beside it lets a stopped run with the same settings go on. Pictures that are missing or damaged are told and skipped.
-    NetworkError of the helper leaves the journal. Raises DataError where there is nothing to write.
+    A journal beside it lets a stopped run with the same settings go on. Pictures that are missing or damaged are told and
+    skipped. NetworkError of the helper leaves the journal. Raises DataError where there is nothing to write.
     """
     module = cast(talk.Format, find("data.formats", format))
     if module.give is None:
@@ -185,9 +185,7 @@ def write(
                 _count(summary, entry)
                 progress.advance(1)
         if not summary.conversations:
-            raise DataError(
-                f"Nothing could be asked of {summary.places:,} places: choose other kinds (--kinds), or another source."
-            )
+            raise DataError(f"Nothing could be asked of {summary.places:,} places: choose other kinds (--kinds) or data.")
         with atomic(target) as part, part.open("w", encoding="utf-8") as out:
             rows = (json.dumps(row, ensure_ascii=False) for entry in journal.items() for row in entry["rows"])
             out.write("\n".join(rows) + "\n" if module.LINES else "[\n" + ",\n".join(rows) + "\n]\n")
@@ -230,7 +228,13 @@ def _whole(found: list[talk.Conversation], left: int | None) -> list[talk.Conver
 def _count(summary: Summary, entry: dict[str, Any]) -> None:
     summary.places += 1
     summary.conversations += len(entry["rows"])
-    summary.tasks.update(entry["tasks"])
+    for task, number in entry["tasks"].items():
+        summary.tasks[task] = summary.tasks.get(task, 0) + number
     summary.boxes += entry["boxes"]
     summary.twins += entry["twins"]
     summary.skipped += entry["skipped"]
+
+
+def names_of_rendered() -> list[str]:
+    """The words for things in rendered scenes that a helper must keep."""
+    return [noun(label) for label in ASKED]

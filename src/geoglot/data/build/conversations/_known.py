@@ -15,7 +15,7 @@ from geoglot.data.synth.questions import ASKED
 from geoglot.data.synth.refer import noun, referring
 from geoglot.geo.boxes import Box
 from geoglot.text.cleaning import distinct
-from geoglot.text.sentences import article, from_counts, plural
+from geoglot.text.sentences import article, plural
 
 if TYPE_CHECKING:
     from geoglot.data.synth.scenes import View
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Shape = tuple[int, int]
 CLEAR = 1.3  # the largest of several must exceed the next by this factor
 AHEAD = 0.05  # and an outermost one by this share of the side
+OUTERMOST = (("leftmost", 1, True), ("rightmost", -1, True), ("topmost", 1, False), ("bottommost", -1, False))
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Known:
 
     counted: the names of which every object is in `objects`; present and absent: names that are there and that are not, for
     certain; unseen: names that this picture cannot show, with the reason; told: expressions that mean one object, by its number;
-    asked: (family, question, answer); choices: what a scene class is chosen from; grey: the same picture without colours; expected:
-    names that one would expect at a place like this.
+    asked: (family, question, answer); choices: what a scene class is chosen from; cover: shares of land cover; grey: the same
+    picture without colours; expected: names that one would expect at a place like this.
     """
 
     id: str
@@ -62,7 +63,7 @@ class Known:
     unseen: Mapping[str, str] = field(default_factory=dict)
     told: tuple[tuple[str, int], ...] = ()
     asked: tuple[tuple[str, str, str], ...] = ()
-    sentences: tuple[str, ...] = ()
+    cover: Mapping[str, float] = field(default_factory=dict)
     changes: tuple[str, ...] = ()
     grey: Picture | None = None
     expected: frozenset[str] = frozenset()
@@ -105,12 +106,9 @@ def of_sample(sample: Sample, card: Card, vocabulary: Sequence[str], shape: Shap
     )
     whole = all(picture.window is None for picture in sample.pictures)
     boxed = "boxes" in card.task and whole
-    phrases = {phrases[0] for phrases in card.classes.values()} | {thing.name for thing in things}
-    counted = frozenset(
-        phrases if boxed and not sample.label else {name for name in phrases if name in vocabulary} if boxed else ()
-    )
+    counted = frozenset(vocabulary if boxed else ())
     there = tuple(sorted(names_of(sample)))
-    complete = set(counted) | (set(vocabulary) if sample.labels else set())
+    complete = set(vocabulary) if boxed or sample.labels else set()
     label = None if sample.label is None else card.classes.get(sample.label, (sample.label,))[0]
     changing = len(sample.pictures) > 1
     captions = tuple(distinct(sample.captions))
@@ -127,9 +125,9 @@ def of_sample(sample: Sample, card: Card, vocabulary: Sequence[str], shape: Shap
         counted=counted,
         present=there,
         absent=tuple(sorted(complete - set(there))),
-        told=tuple(_told(sample, things, shape)),
+        told=tuple(_told(sample, things if boxed else (), shape)),
         asked=tuple(("vqa", turn.question, turn.answer) for turn in sample.turns),
-        sentences=tuple(from_counts(thing.name for thing in things)) if boxed else (),
+        cover=sample.cover,
         changes=captions if changing else (),
     )
 
@@ -156,12 +154,7 @@ def _told(sample: Sample, things: Sequence[Object], shape: Shape) -> Iterable[tu
         by_size = sorted(own, key=lambda k: -things[k].box.area)
         if things[by_size[0]].box.area > CLEAR * things[by_size[1]].box.area:
             yield f"the largest {name}", by_size[0]
-        for word, sign, across in (
-            ("leftmost", 1, True),
-            ("rightmost", -1, True),
-            ("topmost", 1, False),
-            ("bottommost", -1, False),
-        ):
+        for word, sign, across in OUTERMOST:
             side = shape[1] if across else shape[0]
             order = sorted((sign * (things[k].box.x if across else things[k].box.y) / side, k) for k in own)
             if order[1][0] - order[0][0] > AHEAD:
@@ -186,7 +179,7 @@ def of_view(view: View, pictures: tuple[Picture, ...], name: str, grey: Picture 
     number = {id(item): k for k, item in enumerate(items)}
     objects = tuple(Object(noun(item.label), item.oriented, item.upright, item.visible > 0.99, f.colour(item)) for item in items)
     labels = dict.fromkeys((*ASKED, *f.kinds))
-    coarse = f"at {f.rendered.gsd:g} m a pixel {{}} cannot be made out"
+    coarse = f"at {f.rendered.gsd:.3g} m a pixel {{}} cannot be made out"
     blurred = "a radar image does not show {} well enough to tell"
     unseen = {noun(label): (blurred if f.radar and f.rendered.gsd <= synth.FINEST.get(label, 2.5) else coarse)
               for label in labels if label not in synth.PARTS and not f.tells(label)}  # fmt: skip
@@ -207,6 +200,7 @@ def of_view(view: View, pictures: tuple[Picture, ...], name: str, grey: Picture 
         unseen=unseen,
         told=tuple(told),
         asked=tuple((q.family, q.question, q.answer) for q in view.questions),
+        cover={words: f.share(cover) for cover, words in synth.GROUNDS.items() if f.share(cover) > 0},
         grey=grey,
         expected=frozenset(EXPECTED.get(view.truth.kind, ())),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Protocol, cast
 
 import numpy as np
@@ -16,6 +17,7 @@ from geoglot.data.conversations import MARK, Conversation, Placed, mark
 from geoglot.data.sample import Picture
 
 ROOM = "data.build.conversations"
+SHARE = 6  # of the conversations of a place one in so many is a pair of twins, where other things can be asked too
 
 
 @dataclass(frozen=True)
@@ -43,18 +45,23 @@ class Maker(Protocol):
         """The exchanges that a place allows, in a fixed order for a seed."""
 
 
-def kinds() -> list[str]:
+@cache
+def kinds() -> tuple[str, ...]:
     """The kinds of exchanges, by name."""
-    return names(ROOM)
+    return tuple(names(ROOM))
+
+
+@cache
+def _maker(name: str) -> Maker:
+    return cast(Maker, find(ROOM, name))  # the look-up takes longer than the making
 
 
 def exchanges(known: Known, crowd: Crowd, seed: int, wanted: Sequence[str] | None = None) -> dict[str, list[Exchange]]:
     """All exchanges of a place by kind; one seed gives the same, whatever other kinds are wanted."""
     out = {}
     for name in wanted or kinds():
-        maker = cast(Maker, find(ROOM, name))
         words = [ord(c) for c in f"{name}/{known.id}"]
-        found = list(maker.make(known, crowd, np.random.default_rng([seed, *words])))
+        found = list(_maker(name).make(known, crowd, np.random.default_rng([seed, *words])))
         if found:
             out[name] = found
     return out
@@ -73,8 +80,9 @@ def conversations(
     pools = {name: [found[int(k)] for k in rng.permutation(len(found))] for name, found in
              exchanges(known, crowd, seed, wanted).items()}  # fmt: skip
     chosen: list[list[Exchange]] = []
+    pairs = most // 2 if set(pools) == {"honesty"} else max(1, most // SHARE)
     while pools and len(chosen) < most:
-        for name in list(pools):
+        for name in [list(pools)[int(k)] for k in rng.permutation(len(pools))]:
             pool = pools[name]
             first = pool.pop()
             if not pool:
@@ -86,7 +94,8 @@ def conversations(
                 if not pool:
                     pools.pop(name, None)
                 pair = sorted([first, *others], key=lambda each: each.attributes.get("premise", ""))
-                if len(chosen) + len(pair) <= most and len(pair) == 2:
+                if len(chosen) + len(pair) <= most and len(pair) == 2 and pairs:
+                    pairs -= 1
                     chosen += [[each] for each in pair]
             elif len(chosen) < most:
                 talk = next((one for one in chosen if len(one) < turns and _fits(one, first)), None)

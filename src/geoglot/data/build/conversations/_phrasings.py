@@ -19,7 +19,8 @@ WORDS: Table = {
         "Write a paragraph about this picture.", "Tell me everything that you can see here.",
     ),
     "region": (
-        "What is in the region {box}?", "Describe what lies at {box}.", "What object is marked by {box}?", "Name the object at {box}.",
+        "What is in the region {box}?", "Describe what lies at {box}.", "What object is marked by {box}?",
+        "Name the object at {box}.",
         "What do you see in {box}?",
     ),
     "point": ("What is at the point {box}?", "Name the object under the point {box}.", "Which object covers the point {box}?"),
@@ -45,7 +46,8 @@ WORDS: Table = {
         "Show where {what} is.",
     ),
     "refer turned": (
-        "Give me the oriented box of {what}.", "Mark {what} with a box that is turned with it.", "Find {what}; give an oriented box.",
+        "Give me the oriented box of {what}.", "Mark {what} with a box that is turned with it.",
+        "Find {what}; give an oriented box.",
     ),
     "refer all": (
         "Mark all {many}.", "Give me the locations of all {many}.", "Find every one of the {many}.", "Where are the {many}?",
@@ -81,6 +83,7 @@ WORDS: Table = {
         "What is the name of {what}?", "Who owns {what}?", "How many people are in or on {what}?", "When was {what} built?",
         "What is {what} worth?", "What is the temperature at {what}?",
     ),
+    "denied": ("No, there is no {name} in this image.", "No. I see no {name} here.", "No, the image shows no {name}."),
     "no such": (
         "There is no {name} in this image.", "I see no {name} here.", "The image shows no {name}.",
         "That cannot be answered: there is no {name} in the image.",

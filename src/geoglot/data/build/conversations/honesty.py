@@ -65,7 +65,7 @@ def _absent(known: Known, kind: str, name: str, twin: str, rng: np.random.Genera
     if form == "presence":
         there = pick(known.present, rng)
         words = {"one": article(name), "many": plural(name)}
-        yield Exchange("honesty", draw("presence", rng, **words), f"No. {draw('no such', rng, name=name)}", (), false, twin=twin)
+        yield Exchange("honesty", draw("presence", rng, **words), draw("denied", rng, name=name), (), false, twin=twin)
         verb = f"are {plural(there)}" if there.endswith("s") else f"is {article(there)}"
         answer = pick(YES, rng).format(verb=verb, what=article(there))
         asked = draw("presence", rng, one=article(there), many=plural(there))
@@ -85,13 +85,12 @@ def _spot(known: Known, number: int) -> str | None:
 
 def _grey(known: Known, rng: np.random.Generator) -> Iterator[Exchange]:
     """The colour of one object, asked of the picture without colours and of the one with them."""
-    coloured = [
-        (text, thing.colour) for text, k in known.told if (thing := known.objects[k]).colour and str(thing.colour) not in text
-    ]
+    named = [(text, known.objects[k].colour) for text, k in known.told]
+    coloured = [(text, colour) for text, colour in named if colour and colour not in text]
     if known.grey is None or not coloured:
         return
     text, colour = pick(coloured, rng)
-    for premise, pictures, answer in (("false", (known.grey,), draw("no colour", rng)), ("true", (), sentence(str(colour)))):
+    for premise, pictures, answer in (("false", (known.grey,), draw("no colour", rng)), ("true", (), sentence(colour))):
         attributes = {"honesty": "panchromatic", "premise": premise, "type": "colour"}
         yield Exchange("honesty", draw("colour", rng, what=text), answer, (), attributes, pictures, "grey")
 

@@ -21,7 +21,7 @@ def make(known: Known, crowd: Crowd, rng: np.random.Generator) -> Iterator[Excha
     gsd = known.gsd
     if gsd is None or len(known.pictures) > 1:
         return
-    one = {}
+    one: dict[int, str] = {}
     for text, number in known.told:
         thing = known.objects[number]
         if thing.whole and thing.box.width >= PIXELS:
@@ -30,26 +30,19 @@ def make(known: Known, crowd: Crowd, rng: np.random.Generator) -> Iterator[Excha
     for number in order[:SOME]:
         box = known.objects[number].box
         long, area = box.width * gsd, box.area * gsd**2
-        yield Exchange(
-            "measure", draw("length", rng, what=one[number]), f"about {rounded(long)} m", attributes=_exact("length", long)
-        )
+        yield _measured("length", draw("length", rng, what=one[number]), f"about {rounded(long)} m", long)
         if box.height >= PIXELS:
-            yield Exchange(
-                "measure",
-                draw("area", rng, what=one[number]),
-                f"about {rounded(area)} square metres",
-                attributes=_exact("area", area),
-            )
+            yield _measured("area", draw("area", rng, what=one[number]), f"about {rounded(area)} square metres", area)
     for a, b in zip(order[::2], order[1::2], strict=False):
         p, q = known.objects[a].box, known.objects[b].box
         apart = math.hypot(p.x - q.x, p.y - q.y) * gsd
         if apart >= PIXELS * gsd:
             asked = draw("distance", rng, a=one[a], b=one[b])
-            yield Exchange("measure", asked, f"about {rounded(apart)} m", attributes=_exact("distance", apart))
+            yield _measured("distance", asked, f"about {rounded(apart)} m", apart)
 
 
-def _exact(kind: str, value: float) -> dict[str, str]:
-    return {"type": kind, "value": f"{value:.2f}"}
+def _measured(kind: str, asked: str, answer: str, value: float) -> Exchange:
+    return Exchange("measure", asked, answer, attributes={"type": kind, "value": f"{value:.2f}"})
 
 
 def rounded(value: float) -> str:

@@ -28,20 +28,17 @@ def make(known: Known, crowd: Crowd, rng: np.random.Generator) -> Iterator[Excha
         kind = {"type": "unique" if text == f"the {thing.name}" else "expression"}
         askew = min(thing.box.angle % 90, -thing.box.angle % 90) >= TURNED
         if askew and thing.box.width > 1.2 * thing.box.height and rng.random() < 0.5:
-            placed = (Placed(thing.box, thing.name),)
-            yield Exchange("refer", draw("refer turned", rng, what=text), mark(0), placed, kind | {"box": "oriented"})
+            turned = (Placed(thing.box, thing.name),)
+            yield Exchange("refer", draw("refer turned", rng, what=text), mark(0), turned, kind | {"box": "oriented"})
         else:
-            yield Exchange(
-                "refer", draw("refer", rng, what=text), mark(0), (Placed(thing.upright, thing.name),), kind | {"box": "upright"}
-            )
+            upright = (Placed(thing.upright, thing.name),)
+            yield Exchange("refer", draw("refer", rng, what=text), mark(0), upright, kind | {"box": "upright"})
     groups = {name: known.of(name) for name in sorted(known.counted) if known.of(name)}
     for name, own in groups.items():
         if 2 <= len(own) <= MOST:
             placed = tuple(Placed(known.objects[k].upright, name) for k in own)
-            answer = mark(*range(len(own)))
-            yield Exchange(
-                "refer", draw("refer all", rng, many=plural(name)), answer, placed, {"type": "several", "box": "upright"}
-            )
+            kind = {"type": "several", "box": "upright"}
+            yield Exchange("refer", draw("refer all", rng, many=plural(name)), mark(*range(len(own))), placed, kind)
     if groups and sum(map(len, groups.values())) <= MOST:
         boxes: list[Placed] = []
         said = []
@@ -49,6 +46,5 @@ def make(known: Known, crowd: Crowd, rng: np.random.Generator) -> Iterator[Excha
             first = len(boxes)
             boxes += [Placed(known.objects[k].upright, name) for k in own]
             said.append(f"{counted(len(own), name)} {mark(*range(first, len(boxes)))}")
-        yield Exchange(
-            "ground", draw("ground", rng), sentence(f"the image shows {listing(said)}"), tuple(boxes), {"type": "grounded"}
-        )
+        answer = sentence(f"the image shows {listing(said)}")
+        yield Exchange("ground", draw("ground", rng), answer, tuple(boxes), {"type": "grounded"})

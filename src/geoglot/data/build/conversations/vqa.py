@@ -12,7 +12,7 @@ from geoglot.data.build.conversations._phrasings import draw, pick
 from geoglot.text.sentences import article, plural
 
 TASKS = ("vqa",)
-OTHERS = ("relation", "change", "season", "size")  # families that have files of their own
+OTHERS = ("relation", "change", "season", "size", "count")  # families that have files of their own
 
 
 def make(known: Known, crowd: Crowd, rng: np.random.Generator) -> Iterator[Exchange]:
