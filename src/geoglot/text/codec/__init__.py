@@ -23,6 +23,7 @@ __all__ = ["Found", "Reading", "Refused", "Syntax", "convert", "find", "guess", 
 ROOM = "text.codec"
 # what may stand between boxes that belong together
 JOIN = re.compile(r"\s*(?:<delim>|[,;]|\band\b)?\s*")
+GAP = 40  # characters that may lie between them
 # what looks like a box in some syntax or other
 BOXLIKE = re.compile(
     r"\{\s*<\s*-?\d|<\s*(?:rbox|box|bbox|quad|seg|loc_\d+)\s*>|<\|box_start\|>|bbox|POLYGON\s*\(|\[\s*-?\d[\d.]*\s*(?:,\s*-?\d[\d.]*\s*){3}"
@@ -83,7 +84,7 @@ class Reading:
         """Boxes that stand together, with the span of all of them."""
         out: list[tuple[tuple[int, int], tuple[Found, ...]]] = []
         for each in self.found:
-            if out and JOIN.fullmatch(self.text, out[-1][0][1], each.span[0]):
+            if out and _joined(self.text, out[-1][0][1], each.span[0]):
                 out[-1] = ((out[-1][0][0], each.span[1]), (*out[-1][1], each))
             else:
                 out.append((each.span, (each,)))
@@ -97,6 +98,21 @@ class Reading:
             out.append(self.text[end:start])
             end = stop
         return " ".join("".join([*out, self.text[end:]]).split())
+
+
+def _joined(text: str, end: int, start: int) -> bool:
+    """Whether what ends and what starts there belongs together."""
+    return start - end <= GAP and JOIN.fullmatch(text, end, start) is not None
+
+
+def _outside(hints: Iterator[re.Match[str]], spans: Sequence[tuple[int, int]]) -> Iterator[re.Match[str]]:
+    """The matches that begin in none of some spans; both in the order of the text."""
+    number = 0
+    for hint in hints:
+        while number < len(spans) and spans[number][1] <= hint.start():
+            number += 1
+        if number == len(spans) or hint.start() < spans[number][0]:
+            yield hint
 
 
 def names() -> list[str]:
@@ -136,12 +152,11 @@ def read(text: str, syntax: str | Syntax, shape: Shape | None = None, *, strict:
             refused.append(Refused((piece.start, piece.end), str(error)))
             continue
         label = piece.label
-        if not label and found and JOIN.fullmatch(text, found[-1].span[1], piece.start):
+        if not label and found and _joined(text, found[-1].span[1], piece.start):
             label = found[-1].label
         found.append(Found(box, label, (piece.start, piece.end), done))
-    for hint in module.HINT.finditer(text):
-        if not any(start <= hint.start() < end for start, end in seen):
-            refused.append(Refused(hint.span(), f"not a whole box of the form {means.form}"))
+    for hint in _outside(module.HINT.finditer(text), sorted(seen)):
+        refused.append(Refused(hint.span(), f"not a whole box of the form {means.form}"))
     refused.sort(key=lambda each: each.span)
     if strict and refused:
         start, end = refused[0].span
@@ -186,12 +201,8 @@ def convert(text: str, syntax: str | Syntax, to: str | Syntax, shape: Shape | No
 
 def unread(text: str, reading: Reading | None = None) -> list[str]:
     """What looks like boxes of some syntax in a text and is none of a reading: the first characters of each."""
-    spans = [each.span for each in reading.found] if reading is not None else []
-    return [
-        text[hint.start() : hint.start() + 40]
-        for hint in BOXLIKE.finditer(text)
-        if not any(start <= hint.start() < end for start, end in spans)
-    ]
+    spans = sorted(each.span for each in reading.found) if reading is not None else []
+    return [text[hint.start() : hint.start() + 40] for hint in _outside(BOXLIKE.finditer(text), spans)]
 
 
 def guess(text: str, shape: Shape | None = None) -> list[str]:

@@ -13,7 +13,7 @@ from geoglot.text.codec._scan import Piece, Row, list_of, numbers_of
 @cache
 def _patterns(key: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     body = rf'\{{[^{{}}]{{0,400}}?"{key}"\s*:\s*(?P<row>{list_of((4,))})[^{{}}]{{0,400}}\}}'
-    one = rf"(?:```(?:json)?\s*)?\[?\s*{body}(?:\s*\](?:\s*```)?)?"
+    one = rf"(?:```(?:json)?\s{{0,9}})?(?:\[\s{{0,9}})?{body}(?:\s{{0,9}}\](?:\s{{0,9}}```)?)?"
     return re.compile(one), re.compile(r'"(?:label|category|name)"\s*:\s*(?P<label>"(?:[^"\\]|\\.)*")')
 
 

@@ -17,7 +17,7 @@ SYNTAX = Syntax(
 HINT = re.compile(r"\[\s*\[\s*-?\d")
 _INNER = re.compile(list_of((4, 5)))
 _OUTER = re.compile(
-    rf"(?:<ref>\s*(?P<label>[^<>]{{0,200}}?)\s*</ref>\s*,?\s*)?\[\s*(?P<rows>{_INNER.pattern}(?:\s*,\s*{_INNER.pattern})*)\s*\]"
+    rf"(?:<ref>(?P<label>[^<>]{{0,200}})</ref>[\s,]{{0,9}})?\[\s*(?P<rows>{_INNER.pattern}(?:\s*,\s*{_INNER.pattern})*)\s*\]"
 )
 _EXACT = re.compile(r"(?:<ref>[^<>]+</ref> ?)?\[\[-?\d+(?:, ?-?\d+){3,4}\](?:, ?\[-?\d+(?:, ?-?\d+){3,4}\])*\]")
 

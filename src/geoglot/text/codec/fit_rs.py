@@ -20,7 +20,7 @@ SYNTAX = Syntax(
 HINT = re.compile(r"<rbox>")
 _FIVE = rf"\{{\s*(?:<\s*{N}\s*>\s*){{4}}\|\s*<\s*{N}\s*>\s*\}}"
 _EIGHT = rf"\{{\s*(?:<\s*{N}\s*,\s*{N}\s*>\s*){{4}}\}}"
-_OUTER = re.compile(r"(?:<(ref|p)>\s*(?P<label>[^<>]{0,200}?)\s*</\1>\s*)?<rbox>\s*\((?P<rows>[^()]*)\)\s*</rbox>")
+_OUTER = re.compile(r"(?:<(ref|p)>(?P<label>[^<>]{0,200})</\1>\s{0,9})?<rbox>\s*\((?P<rows>[^()]*)\)\s*</rbox>")
 _INNER = re.compile(f"{_FIVE}|{_EIGHT}")
 _EXACT = re.compile(r"\{(?:<-?\d+\.\d+>){4}\|<-?\d+>\}|\{(?:<-?\d+\.\d+,-?\d+\.\d+>){4}\}")
 

@@ -17,7 +17,7 @@ SYNTAX = Syntax(
     "geochat", "{<12><30><20><36>|<45>}", "corners", 100.0, angle=True, turn="clockwise", labels=True, origin="code, read"
 )
 HINT = re.compile(r"\{\s*<\s*-?\d")
-_P = r"(?:<p>\s*(?P<label>[^<>]{0,200}?)\s*</p>\s*)?"
+_P = r"(?:<p>(?P<label>[^<>]{0,200})</p>\s{0,9})?"
 _BOX = re.compile(rf"{_P}\{{(?P<row>(?:\s*<\s*{N}\s*>){{4}}\s*(?:\|\s*<\s*{N}\s*>\s*)?)\}}")
 _EXACT = re.compile(r"(?:<-?\d+>){4}(?:\|<-?\d+>)?")
 

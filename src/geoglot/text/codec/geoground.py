@@ -20,7 +20,7 @@ SYNTAX = Syntax("geoground", "<seg>0 *32\\n0 *8|ship *12|0 *12...</seg>", "mask"
 HINT = re.compile(r"<seg>")
 NOTHING = "0"
 _MASK = re.compile(r"<seg>(?P<rows>[^<]*)</seg>")
-_RUN = re.compile(r"\s*(?P<label>[^*|<>]*?)\s*\*\s*(?P<count>\d{1,4})\s*")
+_RUN = re.compile(r"(?P<label>[^*|<>]*)\*\s{0,9}(?P<count>\d{1,4})\s{0,9}")
 
 
 def scan(text: str, syntax: Syntax) -> Iterator[Piece]:

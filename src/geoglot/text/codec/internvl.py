@@ -13,7 +13,7 @@ SYNTAX = Syntax(
 )
 HINT = re.compile(r"<box>")
 _INNER = re.compile(list_of((4,)))
-_OUTER = re.compile(r"(?:<ref>\s*(?P<label>[^<>]{0,200}?)\s*</ref>\s*)?<box>(?P<rows>[^<]*)</box>")
+_OUTER = re.compile(r"(?:<ref>(?P<label>[^<>]{0,200})</ref>\s{0,9})?<box>(?P<rows>[^<]*)</box>")
 _EXACT = re.compile(r"(?:<ref>[^<>]+</ref>)?<box>\[\[\d+(?:, ?\d+){3}\](?:, ?\[\d+(?:, ?\d+){3}\])*\]</box>")
 
 

@@ -14,7 +14,7 @@ SYNTAX = Syntax(
 HINT = re.compile(r"<\|box_start\|>")
 _POINT = rf"\(\s*{N}\s*,\s*{N}\s*\)"
 _BOX = re.compile(
-    r"(?:<\|object_ref_start\|>\s*(?P<label>[^<>|]{0,200}?)\s*<\|object_ref_end\|>\s*)?"
+    r"(?:<\|object_ref_start\|>(?P<label>[^<>|]{0,200})<\|object_ref_end\|>\s{0,9})?"
     rf"<\|box_start\|>(?P<row>\s*{_POINT}\s*,\s*{_POINT}\s*)<\|box_end\|>"
 )
 _EXACT = re.compile(r"\(\d+,\d+\),\(\d+,\d+\)")
