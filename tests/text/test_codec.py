@@ -246,3 +246,15 @@ def test_bad_requests() -> None:
         codec.read("[1,2,3,4]", "vhm", (0, 5))
     assert codec.write([], "vhm", (4, 4)) == ""
     assert codec.read("[100,100,200,200]", "vhm").boxes[0].frame == "unit"
+
+
+def test_long_nonsense_is_read_in_no_time() -> None:
+    import time
+
+    hostile = ("{<1>" * 9000, "[[1,2,3,4]," * 3000, "<p>" + " " * 30000, "<ref>a" + " " * 30000, '{"bbox_2d": [1,2,3,4]' * 2000,
+               "[1,2,3,4]" + " " * 20000 + "x [1,2,3,4]", "<seg>" * 9000, "<think>" * 9000)  # fmt: skip
+    start = time.process_time()
+    for text in hostile:
+        for name in ALL:
+            codec.read(text, name, (64, 48))
+    assert time.process_time() - start < 20  # about 2 s; some of these took hours by nested repeats
