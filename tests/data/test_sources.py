@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from published_layouts import LAYOUTS
+from talked_layouts import TALKED
 
 from geoglot.core.errors import DataError, NotFoundError
 from geoglot.core.parts import find, names
@@ -113,7 +114,7 @@ OURS: dict[str, tuple[Callable[[Path], None], Callable[[Sample], bool]]] = {
     "neon_trees": (neon_trees, lambda s: s.things[0].box == pytest.approx((0.1, 0.05, 0.2, 0.15)) and s.label == "forest"),
 }
 
-EXPECTED = OURS | LAYOUTS
+EXPECTED = OURS | LAYOUTS | TALKED
 
 
 def test_every_source_is_tested_here() -> None:
@@ -149,6 +150,7 @@ def test_rows_of_a_made_up_folder(name: str, tmp_path: Path) -> None:
         *("vhr10", "ships", "epfl_roads", "neon_trees", "dubai"),
         *("loveda", "open_earth_map", "isaid", "potsdam", "vaihingen", "udd5", "vdd", "dota", "dior"),
         *("levir_cd", "whu_cd", "s2looking", "sysu_cd", "clcd"),
+        *("vrsbench", "rsvqa_lr", "rsvqa_hr", "levir_cc"),
     ],
 )
 def test_splits_are_disjoint(name: str, tmp_path: Path) -> None:
@@ -196,6 +198,10 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("dior", "DIOR/Annotations/Oriented Bounding Boxes/00001.xml", "<x_left_top>400</x_left_top>", ""),
     ("open_earth_map", "OpenEarthMap/OpenEarthMap_wo_xBD/train.txt", "san_juan_1.tif", "1.tif"),
     ("oscd", "Onera Satellite Change Detection dataset - Images/paris/dates.txt", "date_2", "date"),
+    ("vrsbench", "VRSBench/Annotations_train/P0_train.json", '"obj_cls"', '"cls"'),
+    ("rsvqa_lr", "RSVQA_LR/LR_split_train_questions.json", '"question": "How', '"asked": "How'),
+    ("dior_rsvg", "DIOR_RSVG/train.txt", "0", "7"),
+    ("dior_rsvg", "DIOR_RSVG/Annotations/00000.xml", "<xmin>10</xmin>", ""),
 ]
 
 
@@ -281,3 +287,12 @@ def test_the_source_of_the_documents_works(root: Path, tmp_path: Path) -> None:
         picture(tmp_path / "WHU-RS19" / "Beach" / f"Beach_{i}.jpg")
     counts = [len(list(module["rows"](tmp_path, split))) for split in module["CARD"].splits]
     assert counts == [7, 1, 2]
+
+
+def test_the_order_of_the_authors_machine_is_kept_where_it_is_known(tmp_path: Path) -> None:
+    EXPECTED["dior_rsvg"][0](tmp_path)
+    source = find("data.sources", "dior_rsvg")
+    assert [row.id for row in source.rows(tmp_path, "train")] == ["dior_rsvg/00000/0"]
+    (tmp_path / "DIOR_RSVG" / "order.txt").write_text("00002.xml\n00000.xml\n00001.xml\n")
+    assert [row.id for row in source.rows(tmp_path, "train")] == ["dior_rsvg/00002/0"]
+    assert source.rows(tmp_path, "train").__next__().group == "dior_rsvg/00002"

@@ -1,0 +1,23 @@
+"""TEOChat: `[10, 20, 30, 40]`, whole hundredths of each side."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from geoglot.text.codec._frame import Syntax
+from geoglot.text.codec._scan import Piece, Row, lists
+
+SYNTAX = Syntax("teochat", "[10, 20, 30, 40]", "corners", 100.0, origin="code, read")
+HINT = re.compile(r"\[\s*-?\d[\d.]*\s*,")
+_EXACT = re.compile(r"\[\d+(?:, \d+){3}\]")
+
+
+def scan(text: str, syntax: Syntax) -> Iterator[Piece]:
+    """Every list of four numbers."""
+    yield from lists(text, (4,), _EXACT)
+
+
+def spell(rows: Sequence[Row], syntax: Syntax) -> str:
+    """Lists with commas between them."""
+    return ", ".join("[" + ", ".join(numbers) + "]" for numbers, _ in rows)
