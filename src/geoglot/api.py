@@ -53,11 +53,8 @@ def load(name: str | Path, device: str = "auto", dtype: str = "auto", activation
     "quick_gelu") is for published weights of image-text models that do not tell; see `geoglot.models.load`.
     """
     from geoglot import models
-    from geoglot.models import chats
 
-    if activation is None and chats.is_chat(name):
-        return chats.load(name, device=device, dtype=dtype)
-    return models.load(name, device=device, dtype=dtype, activation=activation)
+    return models.opened(name, device=device, dtype=dtype, activation=activation)
 
 
 def index(sources: Sources = (), *, model: Any, out: str | Path, **options: Any) -> Archive:

@@ -17,7 +17,7 @@ THREE = ((10, 12, 8, 8), (60, 80, 10, 20), (100, 30, 6, 6))
 @pytest.fixture
 def talk(geoglot_command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
     """The commands with a chat that sees bright blobs, scenes of three and of one, and a broken one."""
-    monkeypatch.setattr(geoglot.models, "load", lambda *_, **__: Blobs())
+    monkeypatch.setattr(geoglot.models, "opened", lambda *_, **__: Blobs())
     (tmp_path / "many").mkdir()
     scene(tmp_path / "a.tif", 128, THREE)
     scene(tmp_path / "many" / "b.tif", 128, THREE[:1])

@@ -24,7 +24,7 @@ class Blobs:
     view = 128
 
     def __init__(self, by_boxes: bool = True) -> None:
-        self.grammar = Grammar(grounds="find {what}", by_boxes=by_boxes)
+        self.grammar = Grammar(places="find {what}", by_boxes=by_boxes)
         self.asked: list[tuple[tuple[Said, ...], tuple[tuple[int, int], ...]]] = []
 
     @property

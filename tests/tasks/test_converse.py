@@ -13,7 +13,8 @@ from converse_kit import Blobs, scene
 
 from geoglot.core.errors import InputError, ModelError, NotFoundError
 from geoglot.geo.boxes import Box
-from geoglot.tasks.converse import Conversation, ask, caption, ground
+from geoglot.tasks.converse import Conversation, ask, caption, grammar, ground
+from geoglot.text import asking
 from segment_kit import Painter
 
 THREE = ((10, 12, 8, 8), (60, 80, 10, 20), (100, 30, 6, 6))
@@ -195,3 +196,16 @@ def test_what_makes_no_sense_is_told_before_a_model_is_loaded(tmp_path: Path) ->
     (tmp_path / "text.tif").write_text("no picture")
     with pytest.raises(Exception, match=r"text\.tif"):
         ask(never, tmp_path / "text.tif", "How many?", **QUIET)
+
+
+def test_families_are_asked_in_their_own_marks() -> None:
+    class Family:
+        codec = "geochat"
+
+    how = grammar.of(Family())
+    assert how.ground("ship") == "[refer] Give me the location of <p> a ship </p>"
+    assert how.ask(asking.read("Is there a ship?")) == "Is there a ship?"
+    Family.codec = "vhm"
+    assert grammar.of(Family()).ask(asking.read("How many ships?")) == "{VQA} How many ships?"
+    Family.codec = "qwen2_vl"
+    assert grammar.of(Family()).ground("the largest ship") == "Where is the largest ship?"

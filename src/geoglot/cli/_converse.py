@@ -61,7 +61,7 @@ def answered(
     from geoglot.tasks.converse.many import each
 
     found = list(expand([source]))
-    load = partial(models.load, model)
+    load = partial(models.opened, model)
     if others:
         if len(found) != 1:
             raise InputError(f"--with names other dates of one scene, and {source} are {len(found)}: name one.")

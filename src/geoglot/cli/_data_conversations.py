@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from geoglot.cli._data import DATA, AsJson, Root
+from geoglot.cli._data import DATA, Root
+from geoglot.cli._options import AsJson
 
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where to write.", show_default=False)]
 Format = Annotated[str, typer.Option(help="llava, llama_factory, ms_swift, teochatlas, fit_rs or answers.")]

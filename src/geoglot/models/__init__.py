@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geoglot.core.errors import InputError
-from geoglot.core.protocols import ModelSpec, TextEncoder
+from geoglot.core.protocols import Chat, ModelSpec, TextEncoder
 from geoglot.models.files import is_native
 
 if TYPE_CHECKING:
@@ -33,6 +33,15 @@ def load(name: str | Path | ModelSpec, device: str = "auto", dtype: str = "auto"
     from geoglot.models import published
 
     return published.open_published(name, device, dtype, activation)
+
+
+def opened(name: str | Path, device: str = "auto", dtype: str = "auto", activation: str | None = None) -> Ready | Chat:
+    """Load any model: what `load` gives, or one that converses (see `chats`). Raises as `load` and `chats.load` do."""
+    from geoglot.models import chats
+
+    if activation is None and chats.is_chat(name):
+        return chats.load(name, device=device, dtype=dtype)
+    return load(name, device, dtype, activation)
 
 
 def text_encoder(model: str | Path | ModelSpec) -> TextEncoder:

@@ -1,8 +1,4 @@
-"""How a capability is asked for in words: plain English, or the forms that a published family was taught.
-
-Forms of published families are those of `text`'s codec table (Kuckreja et al. 2024 for GeoChat, Muhtar et al. 2024 for LHRS-Bot,
-Pang et al. 2024 for VHM, Irvin et al. 2024 for TEOChat, Soni et al. 2025 for EarthDial).
-"""
+"""How a capability is asked for in words: plain English, with the marks and forms that a published family was taught."""
 
 from __future__ import annotations
 
@@ -12,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from geoglot.text.asking import Question
+from geoglot.text.instructions import GRAMMARS, tagged
 from geoglot.text.sentences import article
 
 SHORT = "Describe this picture in one sentence."
@@ -19,35 +16,39 @@ LONG = "Describe this picture in detail."
 CHANGE = "What has changed between these pictures?"
 _SINGLE = re.compile(r"\b(?:the|largest|smallest|biggest|longest|nearest|leftmost|rightmost|topmost|first|last)\b", re.IGNORECASE)
 _SEVERAL = re.compile(r"\b(?:all|every|each|any|several|both)\b", re.IGNORECASE)
+# requests for a place, where a family was taught another form than a question
+PLACES: Mapping[str, str] = {
+    "geochat": "Give me the location of <p> {what} </p>",
+    "earthdial": "<ref>{what}</ref>",
+    "lhrs": "{what}",
+}
 
 
 @dataclass(frozen=True)
 class Grammar:
-    """Forms with a place for what is asked: `asks` {question}, `grounds` {what}, `captions` {question}, `several` {question}.
+    """The marks of a `family` of `text.instructions`, and a form of requests for a place with {what} in it.
 
     `by_boxes` says that the model finds all objects of a kind, so that counting them is better than asking for their number.
     """
 
-    asks: str = "{question}"
-    grounds: str = "Where is {what}?"
-    captions: str = "{question}"
-    several: str = "{question}"
+    family: str = "plain"
+    places: str = "Where is {what}?"
     by_boxes: bool = False
 
     def ask(self, question: Question) -> str:
         """A question as the model takes it."""
-        form = self.captions if question.kind == "caption" else self.asks
-        return form.format(question=question.text)
+        task = {"caption": "caption", "count": "count"}.get(question.kind, "vqa")
+        return tagged(question.text, task, self.family)
 
     def ground(self, what: str) -> str:
         """A request for the place of a thing."""
         plain = what if _SINGLE.search(what) or _SEVERAL.search(what) or " " in what else article(what)
-        return self.grounds.format(what=plain)
+        return tagged(self.places.replace("{what}", plain), "refer", self.family)
 
-    def dates(self, question: Question, number: int) -> str:
+    def dates(self, question: Question) -> str:
         """A question about several dates."""
-        text = CHANGE if question.kind == "caption" and number > 1 else question.text
-        return self.several.format(question=text, number=number)
+        described = question.kind == "caption"
+        return tagged(CHANGE if described else question.text, "change caption" if described else "change vqa", self.family)
 
     @staticmethod
     def single(text: str) -> bool:
@@ -55,19 +56,12 @@ class Grammar:
         return bool(_SINGLE.search(text)) and not _SEVERAL.search(text)
 
 
-PUBLISHED: Mapping[str, Grammar] = {
-    "geochat": Grammar(
-        asks="{question}", grounds="[refer] Give me the location of <p> {what} </p>", captions="{question}"
-    ),
-    "lhrs": Grammar(asks="[VQA] {question}", grounds="[VG] {what}", captions="{question}"),
-    "vhm": Grammar(asks="{{VQA}} {question}", grounds="{{VG}} {what}", captions="{{IT}} {question}"),
-    "earthdial": Grammar(grounds="[grounding] <ref>{what}</ref>", several="[changedet] {question}"),
-}  # fmt: skip
-
-
 def of(chat: Any) -> Grammar:
-    """The grammar of a model: its own, that of its family by name, else plain English."""
+    """The grammar of a model: its own, that of the family whose boxes it writes, else plain English."""
     own = getattr(chat, "grammar", None)
     if isinstance(own, Grammar):
         return own
-    return PUBLISHED.get(str(own), Grammar()) if own else Grammar()
+    family = str(getattr(chat, "codec", "") or "")
+    if family not in GRAMMARS:
+        return Grammar()
+    return Grammar(family, PLACES.get(family, Grammar.places))

@@ -94,7 +94,7 @@ def _loaded(model: Any) -> Chat:
     if isinstance(model, str | Path):
         from geoglot import models
 
-        model = models.load(model)
+        model = models.opened(model)
     elif callable(model) and not hasattr(model, "reply"):
         model = model()
     if not isinstance(model, Chat):
@@ -138,7 +138,7 @@ class _Asking:
     def _dates(self) -> Answer:
         found = views.dates(self.scenes, self.asked.region, self.cut.side)
         numbers = tuple(range(len(found)))
-        said = Said("user", self.grammar.dates(self.question, len(found)), numbers)
+        said = Said("user", self.grammar.dates(self.question), numbers)
         reply = self.chat.reply((*self.turns, said), [view.picture for view in found])
         heard = [Heard(found[0].window, reply)]
         return self._made(merge.voices(heard), heard, views.Cut(self.scene, found[0].window, 1.0, max(self.scene.shape), 0.0))
