@@ -284,6 +284,13 @@ def test_what_is_written_is_read_again(name: str, syntax: str, tmp_path: Path) -
     assert "<box:" not in (tmp_path / f"out.{suffix}").read_text()
 
 
+def test_labels_that_were_said_are_said_again(tmp_path: Path) -> None:
+    (factory,) = loaded("llama_factory", tmp_path).conversations
+    write([factory], tmp_path / "again.json", "llama_factory", How(tmp_path, "internvl"))
+    text = json.loads((tmp_path / "again.json").read_text())[0]["messages"][1]["content"]
+    assert text == "<ref>ship</ref><box>[[1, 2, 30, 40]]</box>"
+
+
 def test_evaluation_lines_are_written(tmp_path: Path) -> None:
     (line,) = loaded("answers", tmp_path).conversations
     write([line], tmp_path / "again.jsonl", "answers", How(tmp_path))

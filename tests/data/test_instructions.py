@@ -169,6 +169,15 @@ def test_turned_boxes_are_asked_for(tmp_path: Path) -> None:
     assert "orient" in turned[0].asked or "turned" in turned[0].asked
 
 
+@pytest.mark.parametrize("syntax", ["geochat", "internvl", "qwen3_vl"])
+def test_a_region_does_not_tell_its_answer(known: made.Known, syntax: str, tmp_path: Path) -> None:
+    asked = made.conversations(known, crowd(), 0, ["region"], most=6)
+    talk.write(asked, tmp_path / "r.json", "llava", talk.How(tmp_path, syntax))
+    for row in json.loads((tmp_path / "r.json").read_text()):
+        assert "ship" not in row["conversations"][0]["value"]
+        assert "bridge" not in row["conversations"][0]["value"]
+
+
 def test_change_captions(tmp_path: Path) -> None:
     row = sample(tmp_path, things=())
     pair = replace(row, pictures=row.pictures * 2, captions=("a road was built",), label="change", turns=())

@@ -29,11 +29,15 @@ _LEAD = re.compile(rf"(?:\s*{IMAGE}[ \t]*\n?)+")
 
 @dataclass(frozen=True)
 class Placed:
-    """A box of picture number `of`, in its pixels or its unit square, and what it is said to be of."""
+    """A box of picture number `of`, in its pixels or its unit square, and what it is of.
+
+    `said`: the label stands with the box in the text, where the syntax has labels; else it is known, and would tell an answer.
+    """
 
     box: Box
     label: str = ""
     of: int = 0
+    said: bool = False
 
 
 @dataclass(frozen=True)
@@ -222,7 +226,7 @@ def taken(text: str, how: How, picture: Picture | None, boxes: list[Placed], of:
     out, stop = [], 0
     for (start, end), group in reading.groups:
         first = len(boxes)
-        boxes += [Placed(each.box, each.label, of) for each in group]
+        boxes += [Placed(each.box, each.label, of, bool(each.label)) for each in group]
         out += [text[stop:start], mark(*range(first, len(boxes)))]
         stop = end
     return "".join([*out, text[stop:]])
@@ -237,7 +241,8 @@ def spelled(text: str, conversation: Conversation, how: How) -> str:
         shape = how.shape(picture)
         assert how.boxes is not None
         try:
-            return codec.write([each.box for each in chosen], how.boxes, shape, [each.label for each in chosen])
+            labels = [each.label if each.said else "" for each in chosen]
+            return codec.write([each.box for each in chosen], how.boxes, shape, labels)
         except InputError as error:
             hint = "" if shape is not None else f" {picture.path} is not there: name the folder of the pictures."
             raise InputError(f"{error}{hint}") from None
