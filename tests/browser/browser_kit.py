@@ -62,8 +62,18 @@ class Site:
 @contextmanager
 def serving(archive: Path, state: Path, *options: str, port: int = 0) -> Iterator[Site]:
     """`geoglot serve` as a process of its own, ended at the end."""
-    command = [sys.executable, "-m", "geoglot", "serve", str(archive), "--port", str(port), "--state", str(state), *options]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    command = ["-m", "geoglot", "serve", str(archive), "--port", str(port), "--state", str(state), *options]
+    with running(archive, state, *command) as site:
+        yield site
+
+
+@contextmanager
+def running(archive: Path, state: Path, *command: str) -> Iterator[Site]:
+    """A program of Python's that serves an archive and says where, with the modules that are at hand here; ended at the end."""
+    known = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    process = subprocess.Popen(
+        [sys.executable, *command], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=known
+    )
     assert process.stderr is not None
     said = []
     try:

@@ -219,7 +219,7 @@ def test_a_stream_tells_parts_and_words_and_ends_with_the_answer(serve: Serve) -
     answer = client.post("/api/ask", json=asked, headers=headers)
     assert answer.headers["content-type"].startswith("text/event-stream")
     told = events(answer.text)
-    assert [what["text"] for kind, what in told if kind == "text"] == ["A", "picture", "of", "3", "blobs."]
+    assert [what["text"] for kind, what in told if kind == "text"] == ["A ", "picture ", "of ", "3 ", "blobs."]
     assert told[-1][0] == "answer"
     assert told[-1][1]["text"] == "A picture of 3 blobs."
     asked = {"scenes": [known["wide"]], "question": "How many blobs are there?", "most": 64}
