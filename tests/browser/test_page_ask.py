@@ -57,6 +57,14 @@ def pink(page: Any) -> float:
     return float((np.abs(ground(page) - PINK).max(axis=2) < 24).mean())
 
 
+def on_map(page: Any) -> list[str]:
+    """Titles of layers, top first."""
+    page.get_by_role("tab", name="Layers").click()
+    titles: list[str] = page.locator(".layer .name").all_inner_texts()
+    page.get_by_role("tab", name="Ask").click()
+    return titles
+
+
 def test_an_answer_draws_what_it_is_from_and_the_conversation_is_kept(opened: Any) -> None:
     page = opened("tab=ask")
     assert page.get_by_role("tab", name="Ask").get_attribute("aria-selected") == "true"
@@ -69,6 +77,7 @@ def test_an_answer_draws_what_it_is_from_and_the_conversation_is_kept(opened: An
     assert first.locator(".pill").all_inner_texts() == ["80 % sure", "3 places"]
     assert page.locator(".legend .legend-list li").all_inner_texts() == ["a little", "more", "most"]
     assert 0.001 < pink(page) < 0.2
+    assert on_map(page)[:2] == ["Evidence: Find all blobs", "yard_20200105 · 2020-01-05"]
     strong = ground(page)
     fade = first.get_by_label("Opacity of the evidence")
     fade.fill("0")

@@ -257,11 +257,12 @@ def test_one_question_at_a_time_and_no_endless_line(serve: Serve) -> None:
     assert chat.begun.wait(10)
     asker = client.app.state.service.asker  # type: ignore[attr-defined]
     until = time.monotonic() + 10
-    while len(asker._tasks) < 2 and time.monotonic() < until:
+    while len(asker) < 2 and time.monotonic() < until:
         time.sleep(0.01)
     refused = ask(client, scenes, "How many blobs are there?")
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
     assert len(chat.asked) == 0
+    assert "geoglot_questions 2.0" in client.get("/metrics").text
     chat.go.set()
     for thread in threads:
         thread.join(30)

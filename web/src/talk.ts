@@ -5,7 +5,7 @@ import { Problem } from "./api";
 import { notify, say } from "./actions";
 import { boxOf, overlap, union } from "./geometry";
 import { add, boundsOf, isShown, sceneLayer, sceneLayerId } from "./layers";
-import { answerBoxes, fit, pressed, viewBox } from "./map/map";
+import { answerBoxes, fit, pointed, pressed, viewBox } from "./map/map";
 import * as state from "./state";
 import type { Answer, Box, Scene } from "./types";
 import { plural } from "./words";
@@ -160,6 +160,14 @@ function told(answer: Answer): string {
   return [`Answer: ${answer.text}`, answer.refused ? "Refused" : "", sure(answer), count ? `${plural(count, "place")} marked` : ""].filter(Boolean).join(". ") + ".";
 }
 
+/** Whether a scene is not on the map, or lies under another one, so that an answer would be drawn on another picture than its own. */
+function hidden(scene: Scene): boolean {
+  const box = boundsOf(scene);
+  if (!box) return false;
+  const at = state.layers.value.findIndex((layer) => layer.id === sceneLayerId(scene.id));
+  return at < 0 || state.layers.value.slice(0, at).some((layer) => layer.id.startsWith("scene:") && layer.bounds && overlap(layer.bounds, box) > 0);
+}
+
 const placed = (turn: Turn): Box[] => (turn.answer?.boxes.features ?? []).flatMap((one) => (one.geometry ? [boxOf(one.geometry)] : []));
 
 /** Put an answer on the map: its boxes, what it is from, and its scene where that is not shown; "" puts none there. */
@@ -169,7 +177,7 @@ export function choose(id: string): void {
     chosen.value = turn ? id : "";
     state.layers.value = state.layers.value.filter((layer) => !layer.id.startsWith("answer:"));
     const scene = state.sceneOf.value.get(turn?.scenes[0] ?? "");
-    if (scene && boundsOf(scene) && !isShown(sceneLayerId(scene.id))) add(sceneLayer(scene));
+    if (scene && hidden(scene)) add(sceneLayer(scene, state.layers.value.find((layer) => layer.id === sceneLayerId(scene.id))?.opacity));
   });
   if (!turn) return;
   const boxes = placed(turn);
@@ -192,8 +200,9 @@ async function showEvidence(turn: Turn): Promise<void> {
   if (chosen.value === turn.id && tiles) add({ id: evidenceId(turn), title: `Evidence: ${turn.question}`, opacity: 0.7, tiles, bounds, legend });
 }
 
-/** Go to one of the things that an answer speaks of. */
+/** Point at one of the things that an answer speaks of, and go there. */
 export function goToThing(turn: Turn, at: number): void {
+  pointed.value = thing(turn.id, at);
   const place = turn.answer?.boxes.features[at]?.geometry;
   if (!place) return;
   const [west, south, east, north] = boxOf(place);

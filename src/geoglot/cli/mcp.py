@@ -1,7 +1,7 @@
 """Give an assistant the archive as tools: a Model Context Protocol server on standard input and output.
 
 Name this command in the settings of the program that the assistant runs in. Nothing is written to the archive, and nothing
-is sent anywhere else.
+is sent anywhere else, unless --chat names a server elsewhere.
 """
 
 from __future__ import annotations

@@ -103,6 +103,9 @@ class Asker:
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="questions")
 
+    def __len__(self) -> int:
+        return len(self._tasks)
+
     def about(self) -> dict[str, Any] | None:
         """The model and the limits of questions; None where none are answered."""
         return {"model": self._name, "question": QUESTION, "turns": TURNS} if self._name else None

@@ -122,9 +122,9 @@ function Things({ turn }: { turn: Turn }) {
   return (
     <>
       <ol class="things" aria-label="Marked">
-        {all.slice(0, LISTED).map(({ properties, geometry }, at) => (
+        {all.slice(0, LISTED).map(({ properties }, at) => (
           <li key={at}>
-            <button type="button" class="tag" disabled={!geometry} onClick={() => talk.goToThing(turn, at)} onMouseEnter={point(at)} onMouseLeave={point(-1)} onFocus={point(at)} onBlur={point(-1)}>
+            <button type="button" class="tag" onClick={() => talk.goToThing(turn, at)} onMouseEnter={point(at)} onMouseLeave={point(-1)} onFocus={point(at)} onBlur={point(-1)}>
               {properties.label} <small>{properties.score.toFixed(2)}</small>
             </button>
           </li>
@@ -252,7 +252,10 @@ export function Ask() {
   const last = all.at(-1);
   useEffect(() => {
     const scroller = end.current?.closest(".scroll");
-    if (scroller) scroller.scrollTop = scroller.scrollHeight;
+    if (!scroller) return;
+    // a sheet has room for the last answer or for the form, a panel for both
+    if (state.phone.value && last) scroller.querySelector(".turn:last-child")?.scrollIntoView({ block: "start" });
+    else scroller.scrollTop = last ? scroller.scrollHeight : 0;
   }, [all.length, last?.state, last?.text]);
   if (state.scenes.value.state === "done" && !state.scenes.value.value.length) return <Empty icon="image" title="No scene yet" />;
   return (

@@ -111,8 +111,8 @@ export function Panel() {
   const View = VIEWS[state.shownTab.value];
   const scroller = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    // a conversation is read from its end
-    if (scroller.current) scroller.current.scrollTop = state.shownTab.value === "ask" ? scroller.current.scrollHeight : 0;
+    // a conversation is read from its end, to which it goes by itself
+    if (scroller.current && state.shownTab.value !== "ask") scroller.current.scrollTop = 0;
   }, [state.shownTab.value]);
   const now = state.archive.value;
   return (

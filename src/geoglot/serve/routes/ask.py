@@ -100,7 +100,7 @@ def _event(kind: str, what: dict[str, Any]) -> str:
 @router.get("/answers/{id}/evidence.png", summary="What an answer is from", response_class=Response, responses=PNG)
 def evidence(service: Served, request: Request, id: Name) -> Response:
     """Over the whole scene, north up: the stronger the colour, the more it counted."""
-    return picture(request, service.answers.picture(id), pictures.etag("evidence", id))
+    return picture(request, service.answers.picture(id), pictures.etag("evidence", id), 0)
 
 
 @router.get(
