@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser_kit import Site, at, heard, pixels, rested, running
+from browser_kit import FAINT, NAMELESS, Site, at, heard, pixels, rested, running
 from converse_kit import scene
 
 from geoglot.archive import index
@@ -90,6 +90,8 @@ def test_an_answer_draws_what_it_is_from_and_the_conversation_is_kept(opened: An
     assert page.locator(".legend").count() == 0
     first.get_by_role("button", name="Show the evidence of").click()
     page.wait_for_selector(".legend")
+    assert page.evaluate(NAMELESS) == []
+    assert page.evaluate(FAINT) == []
     page.reload()
     page.wait_for_selector(".panel[aria-busy=false]")
     assert page.locator(".turn .said").all_inner_texts() == ["3 found: blobs", "I cannot see that in this picture."]
@@ -133,6 +135,8 @@ def test_a_question_can_be_stopped_and_asked_again_and_a_phone_has_room(opened: 
     heard(page, "given up")
     page.get_by_role("button", name="Ask again").click()
     one.locator(".said", has_text="A picture of").wait_for()
+    assert page.evaluate(NAMELESS) == []
+    assert page.evaluate(FAINT) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     tabs = page.get_by_role("tab").evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")
     assert max(tabs) <= 360
