@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from serve_kit import BASE, listening, pixels, wait
 from starlette.testclient import TestClient
 
 from geoglot.archive import index
-from geoglot.core.errors import ModelError, NetworkError
+from geoglot.core.errors import ModelError, NetworkError, ResourceError
 from geoglot.core.protocols import Reply, Said
+from geoglot.models.chats.endpoint import Endpoint
 from geoglot.serve import tools
 from geoglot.serve.app import create
 from geoglot.serve.client import Client, ServiceError
@@ -232,18 +234,54 @@ def test_a_stream_tells_parts_and_words_and_ends_with_the_answer(serve: Serve) -
     assert client.post("/api/ask", json=asked | {"scenes": ["none"]}, headers=headers).status_code == 404
 
 
-@pytest.mark.parametrize("error", [NetworkError("http://10.0.0.7 is silent"), ModelError("nonsense from http://10.0.0.7")])
-def test_a_model_that_fails_is_told_without_the_operators_addresses(serve: Serve, error: Exception) -> None:
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (NetworkError("http://10.0.0.7 is silent"), 502),
+        (ModelError("nonsense from http://10.0.0.7"), 502),
+        (ResourceError("http://10.0.0.7 has too many questions"), 503),
+    ],
+)
+def test_a_model_that_fails_is_told_without_the_operators_addresses(serve: Serve, error: Exception, status: int) -> None:
     chat = Slow()
     chat.error = error
     chat.go.set()
     client = serve(chat)
     answer = ask(client, [ids(client)["yard_20200105"]], "How many blobs are there?")
-    assert answer.status_code == 502
+    assert answer.status_code == status
     assert answer.json()["remedy"]
     assert "10.0.0.7" not in answer.text
     chat.error = None
     assert ask(client, [ids(client)["yard_20200105"]], "How many blobs are there?").json()["text"] == "3"
+
+
+def test_a_model_behind_another_server_answers_or_is_silent(serve: Serve) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        silent = False
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            if Handler.silent:
+                time.sleep(1)
+            body = json.dumps({"choices": [{"message": {"role": "assistant", "content": "a yard"}, "finish_reason": "stop"}]})
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    client = serve(Endpoint(f"http://127.0.0.1:{server.server_port}/v1", "some", timeout=0.4, tries=1))
+    scenes = [ids(client)["yard_20200105"]]
+    made = ask(client, scenes, "Describe this picture.").json()
+    assert (made["text"], made["confidence"], made["evidence"], made["model"]) == ("a yard", None, None, "some@served")
+    Handler.silent = True
+    silent = ask(client, scenes, "Describe this picture.")
+    assert (silent.status_code, str(server.server_port) in silent.text) == (502, False)
+    server.shutdown()
 
 
 def test_one_question_at_a_time_and_no_endless_line(serve: Serve) -> None:

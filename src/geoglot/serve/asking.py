@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from geoglot.core.errors import AccessError, InputError, ModelError, NetworkError, NotFoundError
+from geoglot.core.errors import AccessError, InputError, ModelError, NetworkError, NotFoundError, ResourceError
 from geoglot.core.progress import Progress, watched
 from geoglot.core.protocols import Chat, ModelSpec, Reply, Said
 from geoglot.geo import vectors
@@ -303,11 +303,12 @@ def _answering() -> Iterator[None]:
     """What goes wrong with a model as `NoAnswer`, without the addresses of the operator, which go to the log."""
     try:
         yield
-    except NetworkError as error:
+    except (NetworkError, ResourceError, ModelError, AccessError, NotFoundError) as error:
         log.warning("model", extra={"fields": {"error": str(error)}})
-        raise NoAnswer("The model that answers cannot be reached, or takes too long.", "Ask again in a minute.") from None
-    except (ModelError, AccessError, NotFoundError) as error:
-        log.warning("model", extra={"fields": {"error": str(error)}})
+        if isinstance(error, ResourceError):
+            raise Busy("The model that answers is at its limits.", "Ask again in a minute.") from None
+        if isinstance(error, NetworkError):
+            raise NoAnswer("The model that answers cannot be reached, or takes too long.", "Ask again in a minute.") from None
         raise NoAnswer(
             "The model gave no answer that can be used.", "Ask in other words, or tell the operator of this service."
         ) from None
