@@ -337,6 +337,20 @@ def test_who_goes_away_gives_the_question_up(blobs: Path, tmp_path: Path) -> Non
     app.state.service.close()
 
 
+def test_a_question_under_way_when_the_service_ends_is_told_so(serve: Serve) -> None:
+    chat = Slow()
+    client = serve(chat)
+    scenes = [ids(client)["yard_20200105"]]
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(ask(client, scenes, "How many blobs are there?")))
+    thread.start()
+    assert chat.begun.wait(10)
+    client.app.state.service.asker.close()  # type: ignore[attr-defined]
+    chat.go.set()
+    thread.join(30)
+    assert (found[0].status_code, "stopped" in found[0].json()["detail"]) == (503, True)
+
+
 def test_evidence_is_kept_of_the_newest_answers(serve: Serve) -> None:
     client = serve(Blobs(), limits=Limits(evidence=1))
     scenes = [ids(client)["yard_20200105"]]

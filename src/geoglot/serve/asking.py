@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -71,6 +71,15 @@ class Task:
         """Give the question up: at once where it waits, at its next step where it is at work."""
         self.stop.set()
         self.future.cancel()
+
+    def result(self, seconds: float = 0.0) -> dict[str, Any]:
+        """The answer, waited for; raises what went wrong, and `Busy` where it takes longer or the service ends."""
+        try:
+            return self.future.result(seconds)
+        except Late:
+            raise LATE from None
+        except (Stopped, CancelledError):
+            raise Busy("The question was given up: the service is being stopped.", "Ask again when it is back.") from None
 
     def watch(self, shown: Progress) -> None:
         """Tell how many parts have been looked at."""
@@ -141,9 +150,7 @@ class Asker:
         """The answer to a question, waited for; raises what `add` raises, and `Busy` where it takes too long."""
         task = self.add(asked)
         try:
-            return task.future.result(self._limits.answer_seconds)
-        except Late:
-            raise LATE from None
+            return task.result(self._limits.answer_seconds)
         finally:
             task.end()
 

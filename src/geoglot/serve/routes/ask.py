@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from geoglot.serve import pictures, problems
-from geoglot.serve.asking import LATE, Stopped, Task
+from geoglot.serve.asking import LATE, Task
 from geoglot.serve.logs import log
 from geoglot.serve.routes._common import PNG, Served, answer, picture
 from geoglot.serve.routes.scenes import Name, Place, Zoom
@@ -23,6 +23,7 @@ router = APIRouter(prefix="/api", tags=["questions"])
 STREAM = "text/event-stream"
 _LOOK = 0.1  # seconds between looks at a question that is followed
 _BEAT = 15.0  # seconds after which something is sent even when nothing happened
+_GONE = 499  # nobody reads the answer; the log does
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {"application/json": {}, STREAM: {}},
@@ -58,11 +59,9 @@ async def _whole(request: Request, task: Task) -> JSONResponse:
             if task.late:
                 raise LATE
             if await request.is_disconnected():
-                raise Stopped
+                return answer({}, status=_GONE)
             await asyncio.sleep(_LOOK)
-        return answer(task.future.result())
-    except Stopped:  # nobody reads it
-        return answer({}, status=499)
+        return answer(task.result())
     finally:
         task.end()
 
@@ -84,7 +83,7 @@ async def _stream(request: Request, task: Task, events: asyncio.Queue[Event]) ->
                 continue
             sent = time.monotonic()
             yield _event(kind, what)
-        yield _event("answer", task.future.result())
+        yield _event("answer", task.result())
     except Exception as error:
         if problems.known(error) is None:
             log.error("fault", exc_info=error)
