@@ -5,44 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from browser_kit import at, found, parameters, pause, rested
-
-# what can be operated and has no name
-NAMELESS = """() => [...document.querySelectorAll("button, a[href], input, select, [role=slider], canvas, img, dialog")]
-  .filter(one => one.checkVisibility() && !one.closest("[aria-hidden=true]") && !one.hasAttribute("alt"))
-  .filter(one => !one.getAttribute("aria-label") && !one.getAttribute("aria-labelledby"))
-  .filter(one => !one.labels?.length && !one.innerText?.trim())
-  .map(one => one.outerHTML.slice(0, 120))"""
-
-# words whose contrast with the ground under them is below 4.5 (WCAG AA)
-FAINT = """() => {
-  const parse = (colour) => {
-    const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number);
-    return colour.startsWith("color(") ? [r * 255, g * 255, b * 255, a] : [r, g, b, a];
-  };
-  const light = ([r, g, b]) => {
-    const part = (v) => ((v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
-  };
-  const ground = (one) => {
-    for (let at = one; at; at = at.parentElement) {
-      const colour = parse(getComputedStyle(at).backgroundColor);
-      if (colour[3] > 0.95) return colour;
-      if (colour[3] > 0.05) return null; // over a picture or mixed: judged by eye
-    }
-    return [255, 255, 255, 1];
-  };
-  const out = [];
-  for (const one of document.querySelectorAll(".panel *, dialog[open] *, .detail *")) {
-    const words = [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-    if (!words || !one.checkVisibility() || one.closest(":disabled, .unseen")) continue;
-    const under = ground(one);
-    if (!under) continue;
-    const [a, b] = [light(parse(getComputedStyle(one).color)), light(under)].sort((x, y) => y - x);
-    if ((a + 0.05) / (b + 0.05) < 4.5) out.push(`${one.className || one.tagName}: ${one.textContent.trim().slice(0, 30)}`);
-  }
-  return out;
-}"""
+from browser_kit import FAINT, NAMELESS, at, found, parameters, pause, rested
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import schemathesis
 from cli_kit import Colours
+from converse_kit import Blobs
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
@@ -25,7 +26,7 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "30"))  # of each path
 
 @pytest.fixture(scope="module")
 def fuzzed(archive: Path, model: Colours, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    made = Settings(str(archive), state=tmp_path_factory.mktemp("fuzzed"), hosts=("*",), limits=Limits(jobs=10**6))
+    made = Settings(str(archive), state=tmp_path_factory.mktemp("fuzzed"), hosts=("*",), chat=Blobs(), limits=Limits(jobs=10**6))
     with TestClient(create(made), base_url=BASE, raise_server_exceptions=False) as client:
         yield client
 

@@ -193,6 +193,9 @@ def test_the_archive_gives_rows_without_scores(archive: Path) -> None:
         opened.vectors(["none"])
 
 
+ROOM = ("archive", "scenes", "scene", "search", "picture")
+
+
 def test_tools_for_assistants(archive: Path, model: object) -> None:
     async def use() -> dict[str, Any]:
         with tools.opened(Settings(str(archive), name="colours")) as server:
@@ -224,7 +227,7 @@ def test_tools_for_assistants(archive: Path, model: object) -> None:
             return error
 
     made = anyio.run(use)
-    assert set(made["tools"]) == {"archive", "scenes", "scene", "search", "picture", "classify"}
+    assert set(made["tools"]) == {*ROOM, "classify", "ask", "change", "cloud"}
     assert made["tools"]["search"].input_schema["properties"]["limit"]["maximum"] == 100
     assert made["tools"]["search"].output_schema
     assert made["archive"].structured_content["tiles"] == 18

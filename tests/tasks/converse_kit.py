@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ class Blobs:
         return Reply(f"A picture of {len(found[0])} blobs.", confidence=0.5)
 
     def stream(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Iterator[str]:
-        yield from self.reply(turns, pictures).text.split(" ")
+        yield from re.findall(r"\S+\s*", self.reply(turns, pictures).text)
 
 
 def blobs(data: np.ndarray) -> list[tuple[float, float, float, float]]:

@@ -1,5 +1,5 @@
 // Every call to the server. Paths are relative to the page, so that it works behind a prefix.
-import type { Archive, Format, Found, Job, ProblemBody, Saved, Scene, Search } from "./types";
+import type { Answer, Archive, Ask, Format, Found, Heard, Job, ProblemBody, Saved, Scene, Search } from "./types";
 
 /** What went wrong and what to do, as the server (RFC 9457) or the network says it. */
 export class Problem extends Error {
@@ -163,3 +163,47 @@ export const save = async (name: string, body: Search): Promise<Saved> =>
 export const forget = (id: string): Promise<Response> => call(`api/saved/${at(id)}`, { method: "DELETE" });
 export const fresh = (id: string): Promise<Found> => get(`api/saved/${at(id)}/new`);
 export const seen = (id: string): Promise<Response> => send(`api/saved/${at(id)}/seen`, {});
+
+/** Ask a question; `heard` is told what comes before the answer. A question is given up with `signal`. */
+export async function ask(body: Ask, heard: (what: Heard) => void, signal: AbortSignal): Promise<Answer> {
+  const response = await call("api/ask", { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", Accept: "text/event-stream" }, signal });
+  for await (const [kind, data] of events(response)) {
+    if (kind === "answer") return data as Answer;
+    if (kind === "problem") throw Problem.of(data as ProblemBody);
+    heard({ kind, ...(data as object) } as Heard);
+  }
+  throw UNREACHED;
+}
+
+/** Server-sent events of an answer to POST, which EventSource cannot ask for. */
+async function* events(response: Response): AsyncGenerator<[string, unknown]> {
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let held = "";
+  for (;;) {
+    let next: ReadableStreamReadResult<string>;
+    try {
+      next = await reader.read();
+    } catch (error) {
+      if (error instanceof DOMException && error.name === "AbortError") throw error;
+      throw UNREACHED;
+    }
+    if (next.done) return;
+    const parts = (held + next.value).split("\n\n");
+    held = parts.pop()!;
+    for (const part of parts) {
+      const [, kind, data] = /^event: (.*)\ndata: (.*)$/.exec(part) ?? [];
+      if (kind) yield [kind, JSON.parse(data!)];
+    }
+  }
+}
+
+/** Whether something that the server keeps for a while is still there. */
+export async function kept(path: string): Promise<boolean> {
+  try {
+    await call(path.slice(1));
+    return true;
+  } catch (error) {
+    if (error instanceof Problem && error.status === 404) return false;
+    throw error;
+  }
+}

@@ -2,8 +2,8 @@
 import { mark, step } from "./actions";
 import { fitAll, goTo, map } from "./map/map";
 import * as state from "./state";
-import { TABS } from "./state";
 import { toggleSwipe } from "./swipe";
+import { choose, chosen as answer } from "./talk";
 
 export const SHORTCUTS: readonly (readonly [string, string])[] = [
   ["/", "Go to the search field"],
@@ -15,14 +15,16 @@ export const SHORTCUTS: readonly (readonly [string, string])[] = [
   ["H", "Hide or show the places on the map"],
   ["0", "See everything"],
   ["M", "Go to the map: arrows move it, + and − zoom"],
-  ["1 – 4", "Search, Layers, Analyse, Saved"],
+  ["1 – 5", "Search, Layers, Analyse, Saved, Ask"],
+  ["Q", "Ask a question, where the server answers them"],
   ["?", "This help"],
 ];
 
-const field = (): HTMLInputElement | null => document.querySelector<HTMLInputElement>("#words");
-
-function toSearch(): void {
-  state.tab.value = "search";
+/** Go to the field of a tab that words are written into. */
+const toField = (tab: state.Tab, id: string) => (): void => {
+  if (!state.tabs.value.includes(tab)) return;
+  const field = (): HTMLInputElement | null => document.querySelector<HTMLInputElement>(id);
+  state.tab.value = tab;
   if (state.snap.value === "peek") state.snap.value = "half";
   const go = (): void => {
     field()?.focus();
@@ -31,7 +33,7 @@ function toSearch(): void {
   // at once where the field is there, or the next letters would be shortcuts
   if (field()) go();
   else requestAnimationFrame(go);
-}
+};
 
 const draw = (kind: "box" | "polygon"): void => {
   state.drawing.value = state.drawing.value === kind ? null : kind;
@@ -42,7 +44,8 @@ const chosen = (run: (id: string) => void) => (): void => {
 };
 
 const ACTIONS: Record<string, () => void> = {
-  "/": toSearch,
+  "/": toField("search", "#words"),
+  q: toField("ask", "#question"),
   j: () => step(1),
   k: () => step(-1),
   z: chosen(goTo),
@@ -60,7 +63,8 @@ const ACTIONS: Record<string, () => void> = {
 function escape(): void {
   if (state.drawing.value) state.drawing.value = null;
   else if (state.swipe.value) state.swipe.value = null;
-  else state.selected.value = "";
+  else if (state.selected.value) state.selected.value = "";
+  else if (answer.value) choose("");
 }
 
 /** Listen to keys on the whole page. */
@@ -75,7 +79,7 @@ export function listen(): void {
       return;
     }
     if (typing || !state.keysOn.value) return;
-    const tab = TABS[Number(event.key) - 1];
+    const tab = state.tabs.value[Number(event.key) - 1];
     const run = tab ? () => (state.tab.value = tab) : ACTIONS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!run) return;
     event.preventDefault();

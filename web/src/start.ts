@@ -31,10 +31,13 @@ function shown(): Shown {
     tab: state.tab.value,
     selected: state.selected.value,
     view: state.view.value,
-    layers: chosenLayers.value ? state.layers.value : null,
+    layers: chosenLayers.value ? state.layers.value.filter(lasting) : null,
     swipe: state.swipe.value,
   };
 }
+
+/** Whether a layer can be named in an address: what an answer is from is kept for a while only. */
+const lasting = (layer: state.Layer): boolean => !layer.id.startsWith("answer:");
 
 const asks = (text: string): string => {
   const all = new URLSearchParams(text);
@@ -104,7 +107,7 @@ export async function loadAll(): Promise<void> {
 /** Whether layers differ from what the page shows by itself. */
 function watchLayers(): void {
   effect(() => {
-    const now = state.layers.value;
+    const now = state.layers.value.filter(lasting);
     if (!ready.peek()) return;
     const own = automatic(state.scenes.peek().value ?? []);
     chosenLayers.value = now.length !== own.length || now.some((layer, at) => layer.id !== own[at]!.id || layer.opacity !== own[at]!.opacity);

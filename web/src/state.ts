@@ -44,8 +44,8 @@ export const NOTHING: Query = {
   limit: STEP,
 };
 
-export type Tab = "search" | "layers" | "analyse" | "saved";
-export const TABS: readonly Tab[] = ["search", "layers", "analyse", "saved"];
+export type Tab = "search" | "layers" | "analyse" | "saved" | "ask";
+export const TABS: readonly Tab[] = ["search", "layers", "analyse", "saved", "ask"];
 
 export interface View {
   lon: number;
@@ -53,7 +53,7 @@ export interface View {
   zoom: number;
 }
 
-/** One picture on the map, top first in `layers`. `id` is `scene:ID` or `job:ID/NAME`. */
+/** One picture on the map, top first in `layers`. `id` is `scene:ID`, `job:ID/NAME` or `answer:ID`. */
 export interface Layer {
   id: string;
   title: string;
@@ -119,6 +119,10 @@ export const dialog = signal<"help" | "key" | "drop" | null>(null);
 export const dropped = signal<File | null>(null);
 export const keysOn = signal(localStorage.getItem("geoglot.keys") !== "off");
 export const theme = signal<Theme>((localStorage.getItem("geoglot.theme") as Theme | null) ?? "system");
+
+/** The tabs that there are: questions only where the server answers them. */
+export const tabs = computed(() => TABS.filter((name) => name !== "ask" || archive.value.value?.chat));
+export const shownTab = computed<Tab>(() => (tabs.value.includes(tab.value) ? tab.value : "search"));
 
 const darkMedia = matchMedia("(prefers-color-scheme: dark)");
 const systemDark = signal(darkMedia.matches);

@@ -44,6 +44,7 @@ export interface Archive {
   time: [string | null, string | null] | null;
   sensors: string[];
   gsd: [number | null, number | null] | null;
+  chat?: { model: string; question: number; turns: number } | null; // what answers questions; the limits of one
   verbs: Verb[];
   limits: { upload_bytes?: number; pixels?: number; results?: number };
   basemap?: Basemap | null;
@@ -161,3 +162,33 @@ export interface ProblemBody {
   detail?: string;
   remedy?: string;
 }
+
+export interface Ask {
+  scenes: string[];
+  question: string;
+  bbox?: Box;
+  history: { role: "user" | "assistant"; text: string }[];
+}
+
+export interface Thing {
+  label: string;
+  score: number;
+  box: [number, number, number, number]; // left, top, right, bottom in pixels of the first scene
+}
+
+export interface Answer {
+  text: string;
+  kind: string;
+  confidence: number | null;
+  refused: boolean;
+  model: string;
+  scenes: string[];
+  shape: [number, number]; // height and width of the first scene
+  views: number;
+  assumptions: string[];
+  boxes: FeatureCollection<Geometry | null, Thing>;
+  evidence: { href: string; legend: Legend[]; tiles?: string; bounds?: Box } | null;
+}
+
+/** What comes before an answer: parts that were looked at, words as they are spoken. */
+export type Heard = { kind: "progress"; done: number; total: number | null } | { kind: "text"; text: string };

@@ -1,7 +1,7 @@
 """Give an assistant the archive as tools: a Model Context Protocol server on standard input and output.
 
 Name this command in the settings of the program that the assistant runs in. Nothing is written to the archive, and nothing
-is sent anywhere else.
+is sent anywhere else, unless --chat names a server elsewhere.
 """
 
 from __future__ import annotations
@@ -20,6 +20,12 @@ def run(
     model: Annotated[
         str | None, typer.Option(metavar="FILE", help="The archive's model, where it is none of `geoglot models`.")
     ] = None,
+    chat: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="The model that answers questions, as `geoglot ask` takes it; nano-chat if there, or none."
+        ),
+    ] = None,
 ) -> None:
     """Serve tools over standard input and output."""
     try:
@@ -28,5 +34,5 @@ def run(
     except ModuleNotFoundError as error:
         raise ModelError(f"This needs {error.name}: pip install 'geoglot[serve]'.") from None
     logs.start("warning")  # standard output belongs to the protocol
-    with tools.opened(Settings(archive, name=name, model=model)) as server:
+    with tools.opened(Settings(archive, name=name, model=model, chat=chat)) as server:
         server.run("stdio")

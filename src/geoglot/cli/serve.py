@@ -42,6 +42,12 @@ def run(
     model: Annotated[
         str | None, typer.Option(metavar="FILE", help="The archive's model, where it is none of `geoglot models`.")
     ] = None,
+    chat: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="The model that answers questions, as `geoglot ask` takes it; nano-chat if there, or none."
+        ),
+    ] = None,
     basemap: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Map tiles to draw under the scenes: an address with {z}, {x}, {y}.")
     ] = None,
@@ -65,6 +71,7 @@ def run(
         state=state,
         name=name,
         model=model,
+        chat=chat,
         keys=keys,
         allow=tuple(allow or ()),
         private=allow_private,

@@ -4,6 +4,7 @@ from geoglot.serve.client import Client
 there = Client("http://127.0.0.1:8000")
 hits = there.search("a harbour with many boats", limit=10)
 there.wait(there.classify(["harbour", "forest"])).save("classes.tif", "classes.tif")
+answer = there.ask("How many boats are there?", hits[0]["properties"]["scene"])
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import html
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +20,7 @@ from typing import Any, Self
 import requests
 
 from geoglot.core.errors import NetworkError
-from geoglot.geo.write import atomic
+from geoglot.geo.write import atomic, write_text
 
 _SHOWN = 20  # hits in a notebook
 _ENDED = ("done", "failed", "cancelled", "interrupted")
@@ -100,6 +101,28 @@ class Client:
         """Start to classify tiles; `where` are filters, as in `search`."""
         return self.start("classify", labels=labels, **where)
 
+    def change(self, before: str, after: str, **parameters: Any) -> Job:
+        """Start to compare two scenes, by their ids; `parameters` as the verb takes them."""
+        return self.start("change", before=before, after=after, **parameters)
+
+    def cloud(self, scene: str | Sequence[str] | None = None) -> Job:
+        """Start to mask cloud and shadow in a scene or several, by their ids, or in all."""
+        return self.start("cloud", **({} if scene is None else {"scene": scene}))
+
+    def ask(self, question: str, scene: str | Sequence[str], *, after: Sequence[Answer] = (), **where: Any) -> Answer:
+        """Ask about a scene, or about several dates of a place, by their ids; the question follows earlier answers (`after`).
+
+        `where` is `bbox`, `polygon` or `window`, and `most`, as POST /api/ask takes them.
+        """
+        history = [
+            {"role": role, "text": text}
+            for one in after
+            for role, text in (("user", one.told["question"]), ("assistant", one.text))
+        ]
+        scenes = [scene] if isinstance(scene, str) else list(scene)
+        asked = {"scenes": scenes, "question": question, "history": history, **where}
+        return Answer(self._json("POST", "/api/ask", json=asked), self)
+
     def wait(self, job: Job, told: Callable[[dict[str, Any]], None] = lambda state: None) -> Job:
         """The job once it has ended, `told` of every change; raises `ServiceError` where it failed."""
         while True:
@@ -161,6 +184,52 @@ class Hits(list[dict[str, Any]]):
             )
         more = f"<p>and {len(self) - _SHOWN} more</p>" if len(self) > _SHOWN else ""
         return "".join(cells) + more or "<p>No hits.</p>"
+
+
+class Answer:
+    """An answer; `told` is all that the service said of it."""
+
+    def __init__(self, told: dict[str, Any], client: Client) -> None:
+        self.told, self._client = told, client
+
+    @property
+    def text(self) -> str:
+        """What is answered."""
+        return str(self.told["text"])
+
+    @property
+    def confidence(self) -> float | None:
+        """In [0, 1]; None where the model does not say."""
+        found = self.told["confidence"]
+        return None if found is None else float(found)
+
+    @property
+    def refused(self) -> bool:
+        """Whether it cannot be known from what is seen."""
+        return bool(self.told["refused"])
+
+    @property
+    def boxes(self) -> list[dict[str, Any]]:
+        """GeoJSON features; without georeference they have their place in `properties.box` alone, in pixels."""
+        found: list[dict[str, Any]] = self.told["boxes"]["features"]
+        return found
+
+    def evidence(self) -> bytes | None:
+        """What the answer is from as PNG over the scene; None where the model does not say."""
+        found = self.told["evidence"]
+        return None if found is None else self._client.call("GET", found["href"]).content
+
+    def write(self, path: str | Path) -> Path:
+        """Write the boxes as GeoJSON."""
+        write_text(path, json.dumps(self.told["boxes"], ensure_ascii=False))
+        return Path(path)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        sure = "" if self.confidence is None else f" ({self.confidence:.0%})"
+        return f"<p><b>{html.escape(self.told['question'])}</b><br>{html.escape(self.text)}{sure}</p>"
 
 
 class Job:

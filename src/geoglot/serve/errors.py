@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geoglot.core.errors import AccessError, InputError, NotFoundError, ResourceError
+from geoglot.core.errors import AccessError, InputError, ModelError, NotFoundError, ResourceError
 
 
 class Told(Exception):
@@ -71,3 +71,9 @@ class Conflict(Told, InputError):
     """What is asked does not fit the state that a thing is in."""
 
     http_status = 409
+
+
+class NoAnswer(Told, ModelError):
+    """The model that answers questions cannot be reached, or says nothing that can be used."""
+
+    http_status = 502

@@ -35,6 +35,7 @@ class Metrics:
         for name, told, read in (
             ("geoglot_scenes", "Scenes served.", lambda: len(service.library.entries())),
             ("geoglot_tiles", "Tiles served.", lambda: len(service.library)),
+            ("geoglot_questions", "Questions that wait or are at work.", lambda: len(service.asker)),
             ("geoglot_open_scenes", "Scenes whose files are open.", lambda: len(service.library.shelf)),
             ("geoglot_picture_cache_bytes", "Bytes of rendered pictures that are kept.", lambda: cache.held),
             ("geoglot_picture_cache_hits", "Pictures that were there.", lambda: cache.hits),

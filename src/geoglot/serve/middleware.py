@@ -20,7 +20,7 @@ from geoglot.serve.safety import check_depth
 from geoglot.serve.settings import LOOPBACK, MIB, Settings
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_STREAMS = re.compile(r"/events$|/results/|^/api/uploads$|^/api/chips$")
+_STREAMS = re.compile(r"/events$|/results/|^/api/uploads$|^/api/chips$|^/api/ask$")
 _READS = ("GET", "HEAD", "OPTIONS")
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from geoglot.core.errors import LockedError, ResourceError
+from geoglot.serve.answers import Answers
+from geoglot.serve.asking import Asker
 from geoglot.serve.chips import Chips
 from geoglot.serve.encoders import Encoders
 from geoglot.serve.errors import Forbidden
@@ -45,6 +47,8 @@ class Service:
         self.search = Searcher(self.library, self.encoders, self.chips, settings.limits)
         self.metrics.watch(self)
         self.saved = Saved(self.search, self.library, self.chips, self.folder / "saved.json", settings.limits)
+        self.answers = Answers(self.folder / "answers", settings.limits.evidence)
+        self.asker = Asker(self.library, self.encoders, self.answers, settings.chat, settings.limits)
         self.jobs = Jobs(self, self.folder / "jobs", settings.limits)
 
     def facts(self) -> dict[str, Any]:
@@ -76,6 +80,7 @@ class Service:
 
     def close(self) -> None:
         """End threads and close files."""
+        self.asker.close()
         self.jobs.close()
         self.encoders.close()
         self.studio.close()

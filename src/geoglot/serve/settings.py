@@ -8,6 +8,7 @@ from pathlib import Path
 
 from geoglot.archive.store import is_local
 from geoglot.core.errors import InputError
+from geoglot.core.protocols import Chat
 
 MIB = 2**20
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
@@ -48,6 +49,9 @@ class Limits:
     chip_seconds: float = 3600.0
     tile_cache: int = 128 * MIB
     open_scenes: int = 32
+    questions: int = 8  # to the model that answers, of which one is at work and the others wait
+    answer_seconds: float = 120.0  # from a question to its answer
+    evidence: int = 100  # maps of evidence that are kept
     rate: int = 0  # requests a minute from one address without a key; 0 for no limit
 
 
@@ -58,13 +62,15 @@ class Settings:
     `state` is the folder of jobs, uploads and saved searches, beside the archive by default. `allow` are folders of this
     machine and addresses (`https://host/path`) whose rasters the verb `ingest` may be pointed at; `private` lets these
     addresses lead to private networks. `hosts` are names that the server answers to beside those of this machine, `["*"]`
-    for all; `cors` are origins of pages that may use the API from elsewhere.
+    for all; `cors` are origins of pages that may use the API from elsewhere. `chat` answers questions: a `Chat`, or its name as
+    `models.load` takes it; None is `nano-chat` where its weights are there, "none" is no model.
     """
 
     archive: str
     state: Path | None = None
     name: str = ""
     model: str | None = None
+    chat: str | Chat | None = None
     keys: Path | None = None
     allow: tuple[str, ...] = ()
     private: bool = False

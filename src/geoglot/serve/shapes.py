@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from geoglot.core.errors import InputError
 from geoglot.serve.errors import Unusable
 
+QUESTION = 1000  # characters
+TURNS = 20  # of a history
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Box = Annotated[
     list[Number], Field(min_length=4, max_length=4, description="West, south, east, north in degrees; west > east across 180°.")
@@ -79,6 +81,33 @@ class Search(Area):
     limit: Annotated[int, Field(ge=1, le=1000)] = 20
     min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
     format: Literal["geojson", "geoparquet", "csv"] = "geojson"
+
+
+class Turn(Strict):
+    """Something that was said before."""
+
+    role: Literal["user", "assistant"]
+    text: Annotated[str, Field(min_length=1, max_length=4000)]
+
+
+class Ask(Strict):
+    """A question about a scene, or about several dates of a place in their order, and where to look."""
+
+    scenes: Annotated[list[Id], Field(min_length=1, max_length=8, description="Ids of scenes; several are dates of one place.")]
+    question: Annotated[str, Field(min_length=1, max_length=QUESTION, description="In words.")]
+    bbox: Box | None = None
+    polygon: Geometry | None = None
+    window: (
+        Annotated[
+            list[Annotated[int, Field(ge=0, lt=2**31)]],
+            Field(min_length=4, max_length=4, description="Row, column, height, width in pixels of the first scene."),
+        ]
+        | None
+    ) = None
+    history: Annotated[
+        list[Turn], Field(max_length=TURNS, description="Earlier questions and answers in turn, about the same scenes.")
+    ] = Field(default_factory=list)
+    most: Annotated[int, Field(ge=1, le=64, description="Parts of a large scene that are looked at.")] = 16
 
 
 def shape_of(polygon: dict[str, Any], vertices: int) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,20 +17,18 @@ from pydantic import BaseModel, Field, ValidationError
 from geoglot import __version__
 from geoglot.core.errors import GeoglotError, InputError
 from geoglot.geo import vectors
-from geoglot.serve import features, pictures, problems
-from geoglot.serve.jobs import ENDED
+from geoglot.serve import features, pictures, problems, work
 from geoglot.serve.service import Service
 from geoglot.serve.settings import Settings
 from geoglot.serve.shapes import Search
+from geoglot.serve.work import Bbox, Time
 
 _ABOUT = (
     "An archive of satellite and aerial imagery. Search it in words, look at what was found (picture), ask for more of the same "
-    "(like and unlike take ids of hits), and classify tiles by labels. Boxes are west, south, east, north in degrees."
+    "(like and unlike take ids of hits), classify tiles by labels, ask about a scene in words, compare two dates, and measure "
+    "how much of a scene is cloud. Boxes are west, south, east, north in degrees."
 )
-_PATIENCE = 600.0
 _Call = TypeVar("_Call", bound=Callable[..., Any])
-Bbox = Annotated[list[float] | None, Field(min_length=4, max_length=4, description="West, south, east, north in degrees.")]
-Time = Annotated[str | None, Field(description="A year, month or date, or an interval A/B of them; .. is an open end.")]
 Scene = Annotated[str | None, Field(description="Only in this scene, by its id.")]
 
 
@@ -73,14 +70,6 @@ class ArchiveInfo(BaseModel):
     sensors: list[str]
 
 
-class Classes(BaseModel):
-    """How many tiles have each label, and the best examples of each (ids of tiles)."""
-
-    tiles: int
-    counts: dict[str, int]
-    examples: dict[str, list[str]]
-
-
 @contextmanager
 def opened(settings: Settings) -> Iterator[MCPServer[Any]]:
     """A server with the tools over an archive; its state is gone when the block ends."""
@@ -100,6 +89,7 @@ def server(service: Service) -> MCPServer[Any]:
 
     _collection(made, service)
     _verbs(made, service)
+    work.install(made, service, _told)
     return made
 
 
@@ -170,19 +160,6 @@ def _verbs(made: MCPServer[Any], service: Service) -> None:
         with service.library.scene(entry) as scene:
             return Image(data=pictures.part(scene, None if hit is None else hit.window, size), format="png")
 
-    @made.tool(title="Classify")
-    @_told
-    def classify(
-        labels: Annotated[list[str], Field(min_length=1, max_length=50, description="Words; synonyms with bars: harbour|port.")],
-        bbox: Bbox = None,
-        time: Time = None,
-        in_scene: Scene = None,
-        none: Annotated[bool | None, Field(description="Whether a tile may fit none of the labels.")] = None,
-    ) -> Classes:
-        """Which of some labels fits each tile best: counts, and the best examples of each label."""
-        given = {"labels": labels, "bbox": bbox, "time": time, "scene": in_scene, "none": none}
-        return _classes(service, {key: value for key, value in given.items() if value is not None})
-
 
 def _file(path: str, most: int) -> bytes:
     """The bytes of a picture file; raises `InputError` for what cannot be read or is too large."""
@@ -229,34 +206,3 @@ def _place(feature: dict[str, Any]) -> Place:
         centre = (round(point.x, 6), round(point.y, 6))
     names = ("id", "rank", "score", "scene", "name", "time", "gsd")
     return Place(centre=centre, **{name: told[name] for name in names})
-
-
-def _classes(service: Service, parameters: dict[str, Any]) -> Classes:
-    job = service.jobs.add("classify", parameters)
-    until = time.monotonic() + _PATIENCE
-    while job.state not in ENDED:
-        if time.monotonic() > until:
-            service.jobs.cancel(job.id)
-            raise ToolError("It takes longer than ten minutes: narrow the area or the span of time.")
-        time.sleep(0.02)
-    if job.problem is not None:
-        raise ToolError(f"{job.problem['detail']} {job.problem['remedy']}")
-    path, _ = service.jobs.file(job.id, "classes.parquet")
-    counts, examples = _read_classes(path)
-    service.jobs.forget(job.id)
-    return Classes(tiles=sum(counts.values()), counts=counts, examples=examples)
-
-
-def _read_classes(path: Path) -> tuple[dict[str, int], dict[str, list[str]]]:
-    import pyarrow.parquet as pq
-
-    rows = pq.read_table(path, columns=["label", "score", "id"]).to_pylist()
-    rows.sort(key=lambda row: -row["score"])
-    counts: dict[str, int] = {}
-    examples: dict[str, list[str]] = {}
-    for row in rows:
-        counts[row["label"]] = counts.get(row["label"], 0) + 1
-        best = examples.setdefault(row["label"], [])
-        if len(best) < 5:
-            best.append(row["id"])
-    return counts, examples

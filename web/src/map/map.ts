@@ -7,7 +7,7 @@ import { select } from "../actions";
 import { headers } from "../api";
 import { areaBox, boxed, boxOf, overlap, union } from "../geometry";
 import * as state from "../state";
-import type { Geometry } from "geojson";
+import type { FeatureCollection, Geometry } from "geojson";
 import type { Box } from "../types";
 import { drawable } from "./draw";
 import { graticule, spacing } from "./graticule";
@@ -41,6 +41,7 @@ export function drawn(side: "left" | "right" | null): Drawn {
     like,
     unlike,
     area,
+    answers: answerBoxes.value,
   };
 }
 
@@ -50,6 +51,11 @@ function sideLayers(scene: string): state.Layer[] {
   const known = swipeScenes.value.find((layer) => layer.id === scene);
   return known ? [...rest, known] : rest;
 }
+
+/** Boxes of answers, each with `turn`, `thing` and whether its answer is chosen (1 or 0); set by the conversation. */
+export const answerBoxes = signal<FeatureCollection>({ type: "FeatureCollection", features: [] });
+export const pointed = signal(""); // the box that is pointed at, by `thing`
+export const pressed = signal(""); // the answer whose box was pressed
 
 /** Scenes as layers for swiping, whether or not they are shown; set by the swipe. */
 export const swipeScenes = signal<state.Layer[]>([]);
@@ -92,6 +98,7 @@ export function create(container: HTMLElement, side: "left" | "right" | null = n
     });
     const mark = effect(() => {
       const [hovered, selected] = [state.hovered.value, state.selected.value];
+      if (made.getLayer("answer-pointed")) made.setFilter("answer-pointed", ["==", ["get", "thing"], pointed.value]);
       if (made.getLayer("hit-hovered")) made.setFilter("hit-hovered", only(hovered));
       for (const id of ["hit-selected", "hit-selected-casing"]) if (made.getLayer(id)) made.setFilter(id, only(selected));
     });
@@ -146,6 +153,11 @@ export function createMain(container: HTMLElement): void {
   });
   made.on("click", "hit-fill", (event) => {
     if (!state.drawing.value) select(String(event.features?.[0]?.properties.tile ?? ""));
+  });
+  made.on("mousemove", "answer-fill", (event) => (pointed.value = String(event.features?.[0]?.properties.thing ?? "")));
+  made.on("mouseleave", "answer-fill", () => (pointed.value = ""));
+  made.on("click", "answer-fill", (event) => {
+    if (!state.drawing.value) pressed.value = String(event.features?.[0]?.properties.turn ?? "");
   });
 }
 

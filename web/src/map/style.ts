@@ -19,6 +19,7 @@ export interface Drawn {
   like: string[];
   unlike: string[];
   area: Area | null;
+  answers: FeatureCollection; // boxes with `chosen`, 1 or 0
 }
 
 interface Colours {
@@ -37,6 +38,7 @@ export const GOOD = "#35c88a";
 export const BAD = "#ff6b6b";
 const SELECTED = "#ffffff";
 const AREA = "#22b8cf";
+const ANSWER = "#f05fb4";
 
 const NONE: FeatureCollection = { type: "FeatureCollection", features: [] };
 
@@ -126,6 +128,25 @@ function hitLayers(drawn: Drawn, hovered: string, selected: string): LayerSpecif
   ];
 }
 
+/** Boxes of answers: those of the chosen one strong and filled, of the others thin. */
+function answerLayers(): LayerSpecification[] {
+  const of = (chosen: number, other: number) => ["case", ["==", ["get", "chosen"], 1], chosen, other] as unknown as number;
+  const line = (id: string, width: number, colour: string, more: object = {}): LayerSpecification => ({
+    id,
+    type: "line",
+    source: "answers",
+    layout: { "line-join": "round" },
+    paint: { "line-color": colour, "line-width": width, "line-opacity": of(1, 0.55) },
+    ...more,
+  });
+  return [
+    { id: "answer-fill", type: "fill", source: "answers", paint: { "fill-color": ANSWER, "fill-opacity": of(0.16, 0.02) } },
+    line("answer-casing", of(6, 3), "rgba(0,0,0,0.6)"),
+    line("answer-line", of(3, 1.5), ANSWER),
+    line("answer-pointed", 5, SELECTED, { filter: ["==", ["get", "thing"], ""] }),
+  ];
+}
+
 export function style(drawn: Drawn, hovered: string, selected: string): StyleSpecification {
   const colours = COLOURS[drawn.dark ? "dark" : "light"];
   const pictures = [...drawn.layers].reverse().map((layer) => ({ id: layer.id, ...picture(layer) }));
@@ -134,6 +155,7 @@ export function style(drawn: Drawn, hovered: string, selected: string): StyleSpe
     frames: { type: "geojson", data: frames(drawn.scenes) },
     area: { type: "geojson", data: areaFeatures(drawn.area) },
     hits: points(outlines(drawn)),
+    answers: { type: "geojson", data: drawn.answers },
     ...Object.fromEntries(pictures.map(({ id, source }) => [id, source])),
   };
   const layers: LayerSpecification[] = [{ id: "ground", type: "background", paint: { "background-color": colours.ground } }];
@@ -150,6 +172,7 @@ export function style(drawn: Drawn, hovered: string, selected: string): StyleSpe
     { id: "area-fill", type: "fill", source: "area", paint: { "fill-color": AREA, "fill-opacity": 0.06 } },
     { id: "area", type: "line", source: "area", paint: { "line-color": AREA, "line-width": 2, "line-dasharray": [3, 2] } },
     ...hitLayers(drawn, hovered, selected),
+    ...answerLayers(),
   );
   return { version: 8, sources, layers };
 }

@@ -2,10 +2,11 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { JSX, TargetedKeyboardEvent } from "preact";
 import * as state from "../state";
-import { TABS, type Snap, type Tab } from "../state";
+import type { Snap, Tab } from "../state";
 import { Failed, IconButton } from "./bits";
 import { Icon, type IconName } from "./icons";
 import { Analyse } from "./Analyse";
+import { Ask } from "./Ask";
 import { Layers } from "./Layers";
 import { Saved } from "./Saved";
 import { Search } from "./Search";
@@ -16,9 +17,10 @@ const NAMES: Record<Tab, [string, IconName]> = {
   layers: ["Layers", "layers"],
   analyse: ["Analyse", "bolt"],
   saved: ["Saved", "star"],
+  ask: ["Ask", "ask"],
 };
 
-const VIEWS: Record<Tab, () => JSX.Element> = { search: Search, layers: Layers, analyse: Analyse, saved: Saved };
+const VIEWS: Record<Tab, () => JSX.Element> = { search: Search, layers: Layers, analyse: Analyse, saved: Saved, ask: Ask };
 
 const THEMES = { system: ["auto", "light"], light: ["sun", "dark"], dark: ["moon", "system"] } as const;
 
@@ -30,21 +32,22 @@ function ThemeButton() {
 
 function Tabs() {
   const keys = (event: TargetedKeyboardEvent<HTMLDivElement>): void => {
-    const at = TABS.indexOf(state.tab.value);
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: TABS.length - 1 }[event.key];
+    const all = state.tabs.value;
+    const at = all.indexOf(state.shownTab.value);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: all.length - 1 }[event.key];
     if (to === undefined) return;
     event.preventDefault();
-    state.tab.value = TABS[(to + TABS.length) % TABS.length]!;
+    state.tab.value = all[(to + all.length) % all.length]!;
     const { currentTarget } = event;
     requestAnimationFrame(() => currentTarget.querySelector<HTMLElement>("[aria-selected=true]")?.focus());
   };
   const fresh = (state.saved.value.value ?? []).reduce((sum, one) => sum + (one.new ?? 0), 0);
   const count: Partial<Record<Tab, number>> = { analyse: state.running.value, saved: fresh };
   return (
-    <div class="tabs" role="tablist" aria-label="Views" onKeyDown={keys}>
-      {TABS.map((name) => {
+    <div class={`tabs ${state.tabs.value.length > 4 ? "many" : ""}`} role="tablist" aria-label="Views" onKeyDown={keys}>
+      {state.tabs.value.map((name) => {
         const [title, icon] = NAMES[name];
-        const on = state.tab.value === name;
+        const on = state.shownTab.value === name;
         return (
           <button
             type="button"
@@ -105,11 +108,12 @@ function Handle() {
 }
 
 export function Panel() {
-  const View = VIEWS[state.tab.value];
+  const View = VIEWS[state.shownTab.value];
   const scroller = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (scroller.current) scroller.current.scrollTop = 0;
-  }, [state.tab.value]);
+    // a conversation is read from its end, to which it goes by itself
+    if (scroller.current && state.shownTab.value !== "ask") scroller.current.scrollTop = 0;
+  }, [state.shownTab.value]);
   const now = state.archive.value;
   return (
     <aside class={`panel ${state.phone.value ? state.snap.value : ""}`} aria-label="Search and layers" aria-busy={now.state === "busy" || (now.state === "done" && !ready.value)}>
@@ -130,7 +134,7 @@ export function Panel() {
         </div>
       </header>
       <Tabs />
-      <div class="scroll" ref={scroller} id="tab-panel" role="tabpanel" aria-labelledby={`tab-${state.tab.value}`} tabIndex={-1}>
+      <div class="scroll" ref={scroller} id="tab-panel" role="tabpanel" aria-labelledby={`tab-${state.shownTab.value}`} tabIndex={-1}>
         {now.state === "failed" && <Failed problem={now.problem} again={() => void loadArchive()} />}
         {now.state === "busy" && !now.value && <p class="hint busy-line">Opening the archive…</p>}
         {(now.state !== "failed" || now.value) && <View />}

@@ -45,6 +45,7 @@ def archive(service: Served) -> JSONResponse:
             "name": settings.title,
             "version": __version__,
             **service.facts(),
+            "chat": service.asker.about(),
             "verbs": verbs(),
             "limits": limits,
             "uploads": settings.uploads,

@@ -34,7 +34,7 @@ def ask(
     question: str,
     *,
     out: str | Path | Sequence[str | Path] = (),
-    conversation: str | Path | None = None,
+    conversation: str | Path | Conversation | None = None,
     **settings: Any,
 ) -> Answer:
     """Answer a question about a scene, or about several dates of a place, in words, with boxes where the answer has a place.
@@ -43,7 +43,8 @@ def ask(
     asked part by part, those that matter first: numbers are added, what two parts both see is counted once, and "is there"
     is yes as soon as one part says so. Lengths, widths and areas are measured on the ground from the box of the thing. `out`
     are files for boxes, the map of evidence (.tif) or all in words (.json). With `conversation` the question follows those in
-    that file, which is begun where it is not there. For `settings` see `Settings`.
+    that file, which is begun where it is not there, or those of a `Conversation`, which is left as it is. For `settings` see
+    `Settings`.
 
     Raises `InputError` for what makes no sense, before a model is loaded, and what `Scene.open` and the model raise.
     """
@@ -66,7 +67,12 @@ def ground(model: Any, source: Any, phrase: str, *, out: str | Path | Sequence[s
 
 
 def _run(
-    model: Any, source: Any, question: Question, out: str | Path | Sequence[str | Path], kept: str | Path | None, asked: Settings
+    model: Any,
+    source: Any,
+    question: Question,
+    out: str | Path | Sequence[str | Path],
+    kept: str | Path | Conversation | None,
+    asked: Settings,
 ) -> Answer:
     outputs = (Path(out),) if isinstance(out, str | Path) else tuple(map(Path, out))
     for path in outputs:
@@ -76,21 +82,24 @@ def _run(
         if asked.region is not None:
             views.window_of(scenes[0], asked.region)
         check_apart(outputs, [layer.href for scene in scenes for layer in scene.layers])
-        before = Conversation.read(kept) if kept is not None and Path(kept).exists() else None
-        chat = _loaded(model)
+        before = kept if isinstance(kept, Conversation) else None
+        if isinstance(kept, str | Path) and Path(kept).exists():
+            before = Conversation.read(kept)
+        chat = loaded(model)
         ids = tuple(scene.id for scene in scenes)
         if before is None:
             before = Conversation(ids, chat.spec.name)
         before.check(ids, chat.spec.name)
         made = _Asking(chat, scenes, question, asked, before.turns).answer()
-        if kept is not None:
+        if isinstance(kept, str | Path):
             before.extended(question.text, made.text).write(kept)
         for path in outputs:
             made.write(path)
         return made
 
 
-def _loaded(model: Any) -> Chat:
+def loaded(model: Any) -> Chat:
+    """A conversational model, loaded where it is a name or a function that loads it. Raises `ModelError` for another model."""
     if isinstance(model, str | Path):
         from geoglot import models
 
