@@ -49,8 +49,8 @@ __all__ = [
 def load(name: str | Path, device: str = "auto", dtype: str = "auto", activation: str | None = None) -> Any:
     """Load a model by name, hub id or path; with `auto` the fastest device and number type of this machine are found out.
 
-    Gives a `Dual`, or a `Chat` where the name means a conversation model (`geoglot.models.chats`). `activation` ("gelu",
-    "quick_gelu") is for published weights of image-text models that do not tell; see `geoglot.models.load`.
+    Gives a `Dual`, or a `Chat` where the name means a conversation model, such as nano-chat (see `geoglot.models.chats`).
+    `activation` ("gelu", "quick_gelu") is for published weights of image-text models that do not tell; see `geoglot.models.load`.
     """
     from geoglot import models
 

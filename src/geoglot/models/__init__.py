@@ -29,16 +29,36 @@ def load(name: str | Path | ModelSpec, device: str = "auto", dtype: str = "auto"
 
         if activation is not None:
             raise InputError(f"{name} knows its own activation: leave activation out.")
+        _gives_vectors(name)
         return dual.open_native(name, device, dtype)
     from geoglot.models import published
 
     return published.open_published(name, device, dtype, activation)
 
 
+def converses(name: str | Path | ModelSpec) -> bool:
+    """Say whether a name or path means a model of ours that answers in words."""
+    if isinstance(name, ModelSpec) or not is_native(name):
+        return False
+    from geoglot.models import weights
+    from geoglot.models.files import native
+
+    return "chat" in weights.header(native(name))[1]
+
+
+def _gives_vectors(name: str | Path) -> None:
+    if converses(name):
+        raise InputError(f"{name} converses and gives no vectors: take nano, or another image-text model.")
+
+
 def opened(name: str | Path, device: str = "auto", dtype: str = "auto", activation: str | None = None) -> Ready | Chat:
-    """Load any model: what `load` gives, or one that converses (see `chats`). Raises as `load` and `chats.load` do."""
+    """Load any model: what `load` gives, or one that converses (`nano-chat`, see `chats`). Raises as both do."""
     from geoglot.models import chats
 
+    if converses(name) and activation is None:
+        from geoglot.models.nano_chat import open_chat
+
+        return open_chat(name, device, dtype)
     if activation is None and chats.is_chat(name):
         return chats.load(name, device=device, dtype=dtype)
     return load(name, device, dtype, activation)
@@ -51,6 +71,7 @@ def text_encoder(model: str | Path | ModelSpec) -> TextEncoder:
     """
     name = model.id if isinstance(model, ModelSpec) else model
     if is_native(name):
+        _gives_vectors(name)
         from geoglot.models.nano_text import load_text
 
         return load_text(name)

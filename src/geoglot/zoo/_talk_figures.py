@@ -1,0 +1,202 @@
+"""What a run of `nano_chat` is measured by on validation: captions, questions, honesty, grounding."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from geoglot.data.build.rendered_talks import FINE
+from geoglot.metrics.cider import Cider
+from geoglot.models.nano_eyes import Seen, objects, sight
+from geoglot.nn.pointer import Pointer, moved
+from geoglot.nn.saying import Answered, answer, padded
+from geoglot.nn.talk import Talk
+from geoglot.text.answers import normal
+from geoglot.text.pieces import Pieces
+from geoglot.text.ptb import tokenize
+from geoglot.zoo._talk_batches import Row, overlap
+from geoglot.zoo._talk_words import ABOUT, Ask
+
+Floats = NDArray[np.float32]
+FOLDS = 5
+PART = 64
+SOME = 400  # questions of a task that are measured
+SHORT = (("ucm", "human"), ("ucm", "presence"), ("rendered", "presence"), ("rendered", "count"), ("rendered", "colour"))
+
+
+@dataclass(frozen=True)
+class Held:
+    """Pictures of validation with what is asked, and all that was seen of them."""
+
+    rows: Sequence[Row]
+    seen: Sequence[Seen]
+    pieces: Pieces
+
+
+def fold_of(name: str) -> int:
+    """The fold of a picture, by its name alone."""
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % FOLDS
+
+
+def replies(talk: Talk, held: Held, asks: Sequence[tuple[Row, str]]) -> Answered:
+    """Pieces and chances of greedy answers to questions about pictures."""
+    ids_, chance = list[list[int]](), list[float]()
+    pieces = held.pieces
+    for start in range(0, len(asks), PART):
+        some = asks[start : start + PART]
+        with torch.inference_mode():
+            past = talk.prefix(sight([[held.seen[k] for k in row.seen] for row, _ in some]))
+        ids, real = padded([[pieces.ask, *pieces.ids(q), pieces.say] for _, q in some], pieces.pad)
+        made = answer(talk, past, ids, real, pieces.end, 40)
+        ids_ += made.ids
+        chance += made.chance
+    return Answered(ids_, chance)
+
+
+def measure(talk: Talk, pointer: Pointer, held: Held) -> dict[str, float]:
+    """Figures of validation, shares in per cent."""
+    talk.eval()
+    pointer.eval()
+    found = {}
+    for source in ("ucm", "aid_rsicd"):
+        rows = [row for row in held.rows if row.told.source == source]
+        rows = rows[:: max(1, len(rows) // 250)]
+        said = [held.pieces.words(ids) for ids in replies(talk, held, [(row, "Describe this image.") for row in rows]).ids]
+        found[f"{source} cider"] = cider(said, [row.asks["caption"][0].answers for row in rows])
+    for source, task in (
+        ("ucm", "human"), ("ucm", "class"), ("ucm", "presence"), ("rendered", "presence"),
+        ("rendered", "count"), ("rendered", "scene"), ("rendered", "colour"),
+        ("vhr10", "count"), ("dates", "changed"),
+    ):  # fmt: skip
+        found[f"{source} {task}"] = _share(right(talk, held, source, task)[0])
+    for source in ("ucm", "rendered"):
+        true, false = margins(talk, held, source)
+        more = leaning_of([(true, false)])
+        found |= dict(
+            zip((f"{source} accepted", f"{source} refused"), (100 * v for v in honesty(true, false, more)), strict=True)
+        )
+    for source, least in (("rendered", 3), ("rendered", 0), ("vhr10", 0)):
+        found[f"{source} located{'' if least == 0 else ' of many'}"] = _share(located(talk, pointer, held, source, least)[0])
+    return found
+
+
+def cider(said: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    """CIDEr-D of one caption a picture."""
+    metric = Cider()
+    metric.add([tokenize(text) for text in said], [[tokenize(text) for text in texts] for texts in references])
+    return metric.result()["cider"]
+
+
+def _spread(asks: list[tuple[Row, Ask]]) -> list[tuple[Row, Ask]]:
+    return [asks[int(k)] for k in np.linspace(0, len(asks) - 1, min(SOME, len(asks)))]
+
+
+def _share(good: Sequence[bool]) -> float:
+    return 100 * float(np.mean(good)) if good else float("nan")
+
+
+def calibration(talk: Talk, pointer: Pointer, held: Held) -> dict[str, dict[str, float]]:
+    """How chances of short answers ("words") and of boxes ("box") become shares of right ones, and what is added to "no"."""
+    parts = [right(talk, held, source, task) for source, task in SHORT]
+    words = platt([c for _, chances in parts for c in chances], [g for good, _ in parts for g in good])
+    good, chance = located(talk, pointer, held, "rendered", 0)
+    lean = leaning_of([margins(talk, held, source) for source in ("ucm", "rendered")])
+    return {"words": words, "box": platt(chance, good), "refuse": {"bias": lean}}
+
+
+def platt(chance: Sequence[float], good: Sequence[bool]) -> dict[str, float]:
+    """The sigmoid of a line of the logit that fits best, by Newton's method (Platt 1999), with a little penalty on the slope."""
+    p = np.clip(np.array(chance), 1e-6, 1 - 1e-6)
+    x = np.stack([np.log(p / (1 - p)), np.ones(len(p))], 1)
+    y, weight, pull = np.array(good, float), np.array([1.0, 0.0]), np.diag([1.0, 1e-3])
+    for _ in range(30):
+        q = 1 / (1 + np.exp(-x @ weight))
+        slope = x.T @ (q - y) + pull @ (weight - [1.0, 0.0])
+        weight = weight - np.linalg.solve(x.T @ (x * (q * (1 - q))[:, None]) + pull, slope)
+    return {"slope": float(weight[0]), "bias": float(weight[1])}
+
+
+def margins(talk: Talk, held: Held, source: str) -> tuple[Floats, Floats]:
+    """By how much "no" is likelier than all else after "there is" or "there are": of true premises (N,), of false ones (M,)."""
+    pieces = held.pieces
+    no, there = pieces.one("no"), pieces.one("there")
+    made = []
+    for task in ("premise", "refusal"):
+        asks = [(row, ask) for row in held.rows if row.told.source == source for ask in row.asks.get(task, ())]
+        asks = _spread([(row, ask) for row, ask in asks if ask.questions[0].startswith(ABOUT[0].partition("{")[0])])
+        found: list[float] = []
+        for start in range(0, len(asks), PART):
+            part = asks[start : start + PART]
+            rows = []
+            for k, (_, ask) in enumerate(part):
+                verb = pieces.ids(ask.answers[0])[1]
+                rows.append([pieces.ask, *pieces.ids(ask.questions[k % len(ask.questions)]), pieces.say, there, verb])
+            with torch.inference_mode():
+                past = talk.prefix(sight([[held.seen[k] for k in row.seen] for row, _ in part]))
+                states, _ = talk.read(*padded(rows, pieces.pad), past)
+                logits = talk.logits(states[:, -1]).float()
+            logits = logits.clone()
+            told = logits[:, no].clone()
+            logits[:, no] = -torch.inf
+            found += (told - logits.amax(1)).tolist()
+        made.append(np.array(found, np.float32))
+    return made[0], made[1]
+
+
+def leaning_of(parts: Sequence[tuple[Floats, Floats]]) -> float:
+    """What is added to "no" so that the worst share, of true premises accepted or false ones refused, is the best."""
+    tried = np.linspace(-6, 6, 241)
+    worst = [min(share for true, false in parts for share in honesty(true, false, more)) for more in tried.tolist()]
+    best = np.flatnonzero(np.array(worst) >= max(worst) - 1e-9)
+    return float(tried[best[len(best) // 2]])
+
+
+def honesty(true: Floats, false: Floats, more: float) -> tuple[float, float]:
+    """Shares of true premises accepted and of false ones refused."""
+    return float((true + more < 0).mean()), float((false + more >= 0).mean())
+
+
+def right(talk: Talk, held: Held, source: str, task: str) -> tuple[list[bool], list[float]]:
+    """Which questions of a task are answered as they should be, and the chances of the answers."""
+    asks = [(row, ask) for row in held.rows if row.told.source == source for ask in row.asks.get(task, ())]
+    asks = _spread(asks)
+    said = replies(talk, held, [(row, ask.questions[k % len(ask.questions)]) for k, (row, ask) in enumerate(asks)])
+    good = []
+    for ids, (_, ask) in zip(said.ids, asks, strict=True):
+        wanted = [held.pieces.said(text)[:-1] for text in ask.answers]
+        good.append(ids in wanted or normal(held.pieces.words(ids)) in {normal(text) for text in ask.answers} - {""})
+    return good, [float(np.exp(c)) for c in said.chance]
+
+
+def located(talk: Talk, pointer: Pointer, held: Held, source: str, least: int) -> tuple[list[bool], list[float]]:
+    """Which expressions, of one among ``least`` others or more, meet their box at an overlap of one half, and their chances."""
+    asks = [
+        (row, ask)
+        for row in held.rows
+        if row.told.source == source and (row.told.shown[0].known.gsd or 0.5) <= FINE[-1]
+        for ask in row.asks.get("locate", ())
+        if ask.box is not None and ask.rivals >= least
+    ]
+    good, chance = list[bool](), list[float]()
+    asks = _spread(asks)
+    for start in range(0, len(asks), PART):
+        some = asks[start : start + PART]
+        shown = [held.seen[row.seen[0]] for row, _ in some]
+        rows = [
+            held.pieces.ids(ask.questions[k % len(ask.questions)])[: pointer.config.longest] for k, (_, ask) in enumerate(some)
+        ]
+        wide = max(map(len, rows))
+        ids = torch.tensor([row + [held.pieces.pad] * (wide - len(row)) for row in rows])
+        with torch.inference_mode():
+            here = objects(shown)
+            logits, by = pointer(here, talk.words(ids), ids != held.pieces.pad)
+            best, boxes = logits[:, :-1].argmax(1).tolist(), moved(here.boxes, by).numpy()
+            chance += logits.softmax(1)[:, :-1].amax(1).tolist()
+        for row, (k, seen, (_, ask)) in enumerate(zip(best, shown, some, strict=True)):
+            good.append(k < len(seen.boxes) and ask.box is not None and float(overlap(boxes[row, [k]], ask.box)[0]) >= 0.5)
+    return good, chance
