@@ -38,9 +38,9 @@ def test_list_says_what_is_there(geoglot_command: Command, data: Path) -> None:
     assert code == 0
     marks = {line.split()[1]: line[0] for line in out.splitlines()[:-1]}
     assert set(marks) == set(names("data.sources"))
-    assert {name for name, mark in marks.items() if mark == "+"} == {"rsicd", "harvey", "harvey_pairs"}
+    assert {name for name, mark in marks.items() if mark == "+"} == {"rsicd", "harvey", "harvey_pairs", "rendered"}
     rows = json.loads(geoglot_command("data", "list", "--json")[1])
-    assert {row["name"] for row in rows if row["there"]} == {"rsicd", "harvey", "harvey_pairs"}
+    assert {row["name"] for row in rows if row["there"]} == {"rsicd", "harvey", "harvey_pairs", "rendered"}
 
 
 def test_show_and_stats(geoglot_command: Command, data: Path) -> None:
@@ -70,7 +70,7 @@ def test_cards(geoglot_command: Command, data: Path, tmp_path: Path) -> None:
     assert "**Overlap with `rsicd:test`.** 1 pairs" in out
     code, _, err = geoglot_command("data", "card", "all", "-o", "cards.md")
     assert code == 0
-    assert "3 cards in cards.md" in err
+    assert "4 cards in cards.md" in err
     assert "left out: AID is not at" in err
     assert (tmp_path / "cards.md").read_text().count("\n## ") == 2
 
