@@ -39,6 +39,7 @@ def choose(page: Any, label: str, option: str) -> None:
 
 def ask(page: Any, words: str) -> Any:
     """Ask, and give the card of the question."""
+    page.locator(".turn.busy").first.wait_for(state="detached")  # words stream before the answer is there
     before = page.locator(".turn").count()
     page.get_by_label("What you want to know").fill(words)
     page.keyboard.press("Enter")

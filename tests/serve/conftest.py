@@ -24,7 +24,7 @@ from geoglot.serve.settings import Settings
 def model() -> Iterator[Colours]:
     made = Colours()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(geoglot.models, "load", lambda name, **_: made)
+        patch.setattr(geoglot.models, "load", lambda name, *_, **__: made)
         patch.setattr(geoglot.models, "text_encoder", lambda name: made)
         yield made
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -82,6 +84,18 @@ def names(features: list[dict[str, Any]]) -> set[str]:
 
 def pixels(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
+
+
+def events(text: str) -> list[tuple[str, Any]]:
+    """Server-sent events by kind, without beats."""
+    parts = [part.split("\n", 1) for part in text.strip().split("\n\n") if not part.startswith(":")]
+    return [(kind.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for kind, data in parts]
+
+
+def around(z: int, lon: float, lat: float) -> tuple[int, int]:
+    """The web map tile of a place."""
+    y = (1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2
+    return int((lon + 180) / 360 * 2**z), int(y * 2**z)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ import pytest
 from cli_kit import Colours
 from converse_kit import Blobs, scene
 from mcp.client import Client as Assistant
-from serve_kit import BASE, listening, pixels, wait
+from serve_kit import BASE, around, events, listening, pixels, wait
 from starlette.testclient import TestClient
 
 from geoglot.archive import index
@@ -91,11 +90,6 @@ def ask(client: TestClient, scenes: Sequence[str], question: str, **more: Any) -
     return client.post("/api/ask", json={"scenes": list(scenes), "question": question, **more})
 
 
-def events(text: str) -> list[tuple[str, Any]]:
-    parts = [part.split("\n", 1) for part in text.strip().split("\n\n") if not part.startswith(":")]
-    return [(kind.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for kind, data in parts]
-
-
 def test_an_answer_has_boxes_on_the_map_and_evidence_as_tiles(serve: Serve) -> None:
     client = serve(Blobs())
     assert client.get("/api/archive").json()["chat"]["model"] == "blobs@1"
@@ -125,12 +119,6 @@ def test_an_answer_has_boxes_on_the_map_and_evidence_as_tiles(serve: Serve) -> N
     assert client.get("/api/answers/none/evidence.png").status_code == 404
     assert "folder" not in json.dumps(made)
     assert str(Path(__file__).parent) not in json.dumps(made)
-
-
-def around(z: int, lon: float, lat: float) -> tuple[int, int]:
-    """The web map tile of a place."""
-    y = (1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2
-    return int((lon + 180) / 360 * 2**z), int(y * 2**z)
 
 
 def test_a_scene_without_a_place_has_boxes_in_pixels(serve: Serve) -> None:

@@ -35,6 +35,7 @@ export const onlyView = signal(false);
 const MOST = 40; // turns that are kept
 const BOXES = 300; // of each that are kept
 const RECALLED = 3; // questions that a new one follows
+const RECALL = 600; // characters of them and their answers: small models hold little more
 
 const name = (): string => `geoglot.talk:${location.pathname}:${state.archive.peek().value?.name ?? ""}`;
 
@@ -93,10 +94,13 @@ export function about(): Scene[] {
   return pair.sort((a, b) => (a.properties.time ?? "").localeCompare(b.properties.time ?? ""));
 }
 
-/** What was said about the same scenes before. */
+/** What was said about the same scenes before, the newest of it. */
 function history(scenes: string[]): { role: "user" | "assistant"; text: string }[] {
+  let room = RECALL;
   const same = turns.value.filter((turn) => turn.state === "done" && turn.scenes.join() === scenes.join());
-  return same.slice(-RECALLED).flatMap((turn) => [
+  const newest = same.slice(-RECALLED).reverse();
+  const end = newest.findIndex((turn) => (room -= turn.question.length + turn.text.length) < 0);
+  return newest.slice(0, end < 0 ? undefined : end).reverse().flatMap((turn) => [
     { role: "user" as const, text: turn.question },
     { role: "assistant" as const, text: turn.text },
   ]);
