@@ -48,8 +48,8 @@ def test_captions_of_colours() -> None:
 def test_answers_with_and_without_the_picture() -> None:
     _, seeing = classic.answers(part(12), part(3), part(6), 12)
     _, blind = classic.answers(part(12), part(3), part(6), 12, blind=True)
-    assert seeing.result()["overall"] > 95
-    assert blind.result()["overall"] < 60
+    assert seeing.result()["accuracy"] > 95
+    assert blind.result()["accuracy"] < 60
     assert set(seeing.per_type()) == {"which", "is"}
 
 

@@ -15,14 +15,17 @@ from geoglot.metrics.honesty import Honesty
 def test_answers_by_type_and_what_is_not_parsed() -> None:
     metric = Answers()
     metric.add([True, False, True], ["count", "count", "presence"], [True, True, False])
-    assert metric.result() == pytest.approx({"overall": 100 / 3, "average": 25.0, "unparsed": 100 / 3})
+    assert metric.result() == pytest.approx(
+        {"accuracy": 100 / 3, "mean": 25.0, "unparsed": 100 / 3, "count": 50.0, "presence": 0.0}
+    )
     assert metric.per_type() == {"count": (50.0, 2), "presence": (0.0, 1)}
     other = Answers()
     other.add([True], ["area"])
     metric.merge(other)
-    assert metric.result()["overall"] == pytest.approx(50.0)
+    assert metric.result()["accuracy"] == pytest.approx(50.0)
     assert list(metric.per_type()) == ["count", "presence", "area"]
-    assert metric.result(np.array([0, 0, 0, 1.0])) == pytest.approx({"overall": 100, "average": 100, "unparsed": 0})
+    alone = metric.result(np.array([0, 0, 0, 1.0]))
+    assert (alone["accuracy"], alone["mean"], alone["unparsed"]) == pytest.approx((100, 100, 0))
 
 
 def test_bins_of_counts() -> None:
@@ -33,15 +36,15 @@ def test_places_upright_and_turned() -> None:
     metric = Grounding()
     metric.add([Box.upright(0, 0, 10, 10), None], [Box.upright(5, 0, 15, 10), Box.upright(0, 0, 2, 2)])
     found = metric.result()
-    assert found["mean"] == pytest.approx(100 * (50 / 150) / 2)
+    assert found["iou"] == pytest.approx(100 * (50 / 150) / 2)
     assert found["cumulative"] == pytest.approx(100 * 50 / (150 + 4))
-    assert (found["acc@0.5"], found["unparsed"]) == (0, 50)
+    assert (found["acc50"], found["unparsed"]) == (0, 50)
     turned = Grounding()
     turned.add([Box(5, 5, 8, 4, 30.0)], [Box(5, 5, 8, 4, 30.0)])
-    assert turned.result()["acc@0.9"] == pytest.approx(100)
+    assert turned.result()["acc90"] == pytest.approx(100)
     metric.merge(turned)
-    assert metric.result()["acc@0.5"] == pytest.approx(100 / 3)
-    assert metric.result(np.array([0, 0, 1.0]))["mean"] == pytest.approx(100)
+    assert metric.result()["acc50"] == pytest.approx(100 / 3)
+    assert metric.result(np.array([0, 0, 1.0]))["iou"] == pytest.approx(100)
 
 
 def test_who_refuses_everything_has_half() -> None:

@@ -163,12 +163,12 @@ def answers(train: Part, val: Part, test: Part, epochs: int, blind: bool = False
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
-            figure = judged(model, words, names, val, held).result()["overall"]
+            figure = judged(model, words, names, val, held).result()["accuracy"]
             if figure > best[0]:
                 best = figure, epoch + 1, copy.deepcopy(model.state_dict())
             shown.advance(1)
     model.load_state_dict(best[2])
-    return {"epoch": best[1], "validation overall": round(best[0], 1)}, judged(model, words, names, test, wanted)
+    return {"epoch": best[1], "validation accuracy": round(best[0], 1)}, judged(model, words, names, test, wanted)
 
 
 @torch.no_grad()
@@ -199,7 +199,7 @@ def run(what: str, source: str, root: Path, split: Split, epochs: int) -> dict[s
     for name, blind in (("picture and question", False), ("question alone", True)):
         chosen, metric_ = answers(train, val, test, epochs, blind)
         types = {kind: f"{share:.1f} (n {n})" for kind, (share, n) in metric_.per_type().items()}
-        report[name] = chosen | measured(metric_, "overall", {}, len(metric_.right)).plain() | {"by first word": types}
+        report[name] = chosen | measured(metric_, "accuracy", {}, len(metric_.right)).plain() | {"by first word": types}
     return report
 
 

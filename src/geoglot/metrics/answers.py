@@ -12,9 +12,8 @@ BINS = (0, 10, 100, 1000)
 
 
 class Answers:
-    """Share of right answers in per cent: ``overall`` over all questions, ``average`` the mean over types, ``unparsed``.
-
-    Types are kept in the order in which they come; `per_type` gives each.
+    """Share of right answers in per cent: ``accuracy`` over all questions, ``mean`` over types, each type by its name, and what
+    was ``unparsed``. Types are kept in the order in which they come; `per_type` gives each with its n.
     """
 
     def __init__(self) -> None:
@@ -42,9 +41,10 @@ class Answers:
         weight = np.ones(len(self.right)) if weight is None else weight
         share, size = self._by_type(weight)
         return {
-            "overall": 100 * float(weight @ self.right / weight.sum()),
-            "average": 100 * float(np.mean(share[size > 0])),
+            "accuracy": 100 * float(weight @ self.right / weight.sum()),
+            "mean": 100 * float(np.mean(share[size > 0])),
             "unparsed": 100 * float(weight @ (1 - self.parsed) / weight.sum()),
+            **{name: 100 * float(share[k]) for k, name in enumerate(self.names)},
         }
 
     def per_type(self) -> dict[str, tuple[float, int]]:

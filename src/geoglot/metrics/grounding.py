@@ -15,7 +15,7 @@ LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9)
 class Grounding:
     """Overlap of the box that is given for a phrase with the one that is meant, upright or turned, by true polygons.
 
-    ``acc@0.5`` to ``acc@0.9`` in per cent, ``mean`` the mean overlap and ``cumulative`` the overlap of all areas (Zhan et al.
+    ``acc50`` to ``acc90`` in per cent, ``iou`` the mean overlap and ``cumulative`` the overlap of all areas (Zhan et al.
     2023, arXiv 2210.12634) in per cent, ``unparsed`` the share of phrases without a box, which are wrong.
     """
 
@@ -41,8 +41,8 @@ class Grounding:
         """Give the figures; ``weight`` (N,) repeats phrases, as a bootstrap does."""
         weight = np.ones(len(self.overlap)) if weight is None else weight
         total = float(weight.sum())
-        found = {f"acc@{level}": 100 * float(weight @ (self.overlap >= level)) / total for level in LEVELS}
-        found["mean"] = 100 * float(weight @ self.overlap) / total
+        found = {f"acc{round(100 * level)}": 100 * float(weight @ (self.overlap >= level)) / total for level in LEVELS}
+        found["iou"] = 100 * float(weight @ self.overlap) / total
         found["cumulative"] = 100 * float(weight @ self.shared) / max(float(weight @ self.joined), 1e-12)
         found["unparsed"] = 100 * float(weight @ (1 - self.given)) / total
         return found

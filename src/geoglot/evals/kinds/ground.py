@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
 from geoglot.core.errors import InputError
 from geoglot.data.sample import Sample, Thing
 from geoglot.evals.asking import replies
+from geoglot.evals.grouped import Grouped
 from geoglot.evals.job import Job, Mistake, Outcome
+from geoglot.geo.boxes import Box
 from geoglot.geo.iou import iou
+from geoglot.metrics.grounding import Grounding
 
 VECTORS = False
-LEVELS = (0.5, 0.7)
-
-
-@dataclass
-class Met:
-    """Shares of expressions whose box is met, in per cent; weights are those of pictures."""
-
-    overlap: NDArray[np.float64]
-    answered: NDArray[np.bool_]
-    picture: NDArray[np.int64]
-
-    def result(self, weight: NDArray[np.float64] | None = None) -> dict[str, float]:
-        """Give the figures: ``acc50``, ``acc70``, the mean overlap, and how many got no box (``unparsed``)."""
-        each = np.ones(len(self.overlap)) if weight is None else weight[self.picture]
-        whole = max(each.sum(), 1e-9)
-        met = {f"acc{round(100 * level)}": 100 * float((each * (self.overlap >= level)).sum() / whole) for level in LEVELS}
-        return met | {
-            "iou": 100 * float((each * self.overlap).sum() / whole),
-            "unparsed": 100 * float((each * ~self.answered).sum() / whole),
-        }
 
 
 def expressions(item: Sample) -> list[tuple[str, Thing]]:
@@ -61,9 +41,12 @@ def run(job: Job) -> Outcome:
         raise InputError(f"{job.rules.name} needs objects with boxes, and {job.rules.source} has none here.")
     places = sorted({place for place, _, _ in told})
     made = replies(job.model, [(job.items[place], job.rules.ask.format(text)) for place, text, _ in told], "locate")
-    overlap = np.array([_overlap(reply.boxes, thing) for reply, (_, _, thing) in zip(made, told, strict=True)])
+    met = Grounding()
+    # several boxes for one thing are no answer
+    met.add([reply.boxes[0] if len(reply.boxes) == 1 else None for reply in made], [_meant(thing) for _, _, thing in told])
+    overlap = met.overlap
     row = {place: k for k, place in enumerate(places)}
-    metric = Met(overlap, np.array([bool(reply.boxes) for reply in made]), np.array([row[place] for place, _, _ in told]))
+    metric = Grouped(met, np.array([row[place] for place, _, _ in told]))
     labels = np.array([thing.name for _, _, thing in told])
     details = {
         "expressions": len(told),
@@ -75,11 +58,9 @@ def run(job: Job) -> Outcome:
     return Outcome(metric, places, "boxes of expressions", _trivial(told, job), mistakes, details)
 
 
-def _overlap(boxes: tuple[object, ...], thing: Thing) -> float:
-    if len(boxes) != 1:
-        return 0.0
-    given = np.array([boxes[0].bounds()])  # type: ignore[attr-defined]
-    return float(iou(given, np.array([thing.box]))[0, 0])
+def _meant(thing: Thing) -> Box:
+    left, top, right, bottom = thing.box
+    return Box.upright(left, top, right, bottom, frame="unit")
 
 
 def _trivial(told: list[tuple[int, str, Thing]], job: Job) -> dict[str, float]:

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
 from geoglot.core.errors import InputError
 from geoglot.evals.asking import replies
+from geoglot.evals.grouped import Grouped
 from geoglot.evals.job import Job, Mistake, Outcome
+from geoglot.metrics.honesty import Honesty
 from geoglot.text.sentences import MASS, plural
 
 VECTORS = False
-
-
-@dataclass
-class Honest:
-    """Shares in per cent: false premises refused, true ones accepted, and the mean of both; weights are those of pictures."""
-
-    refused: NDArray[np.bool_]
-    false: NDArray[np.bool_]
-    picture: NDArray[np.int64]
-
-    def result(self, weight: NDArray[np.float64] | None = None) -> dict[str, float]:
-        """Give the figures."""
-        each = np.ones(len(self.false)) if weight is None else weight[self.picture]
-        no = 100 * float((each * self.false * self.refused).sum() / max((each * self.false).sum(), 1e-9))
-        yes = 100 * float((each * ~self.false * ~self.refused).sum() / max((each * ~self.false).sum(), 1e-9))
-        return {"balanced": (no + yes) / 2, "refused": no, "accepted": yes}
 
 
 def run(job: Job) -> Outcome:
@@ -45,7 +28,9 @@ def run(job: Job) -> Outcome:
     row = {place: k for k, place in enumerate(places)}
     made = replies(job.model, [(job.items[place], question) for place, question, _, _ in asked])
     refused, lies = np.array([reply.refused for reply in made]), np.array([one[3] for one in asked])
-    metric = Honest(refused, lies, np.array([row[place] for place, *_ in asked]))
+    judged = Honesty()
+    judged.add(refused.tolist(), lies.tolist())
+    metric = Grouped(judged, np.array([row[place] for place, *_ in asked]))
     of = np.array([one[2] for one in asked])
     details = {
         "questions": len(asked),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,30 +11,13 @@ from numpy.typing import NDArray
 from geoglot.core.errors import InputError
 from geoglot.data.sample import Sample, Turn
 from geoglot.evals.asking import replies
+from geoglot.evals.grouped import Grouped
 from geoglot.evals.job import Job, Mistake, Outcome
+from geoglot.metrics.answers import Answers
 from geoglot.metrics.bootstrap import paired
 from geoglot.text.answers import kind_of, normal
 
 VECTORS = False
-
-
-@dataclass
-class Answers:
-    """Accuracy over all questions, over kinds of questions, and the mean of the kinds; weights are those of pictures."""
-
-    right: NDArray[np.bool_]
-    picture: NDArray[np.int64]
-    kind: NDArray[np.str_]
-
-    def result(self, weight: NDArray[np.float64] | None = None) -> dict[str, float]:
-        """Give the figures in per cent."""
-        each = np.ones(len(self.right)) if weight is None else weight[self.picture]
-        kinds = {str(k): _share(self.right, each * (self.kind == k)) for k in np.unique(self.kind)}
-        return {"accuracy": _share(self.right, each), "mean": float(np.mean(list(kinds.values()))), **kinds}
-
-
-def _share(right: NDArray[np.bool_], weight: NDArray[np.float64]) -> float:
-    return 100 * float((right * weight).sum() / max(weight.sum(), 1e-9))
 
 
 def questions(item: Sample) -> tuple[Turn, ...]:
@@ -66,21 +48,27 @@ def run(job: Job) -> Outcome:
         raise InputError(f"{job.rules.name} needs questions that people made, and {job.rules.source} has none here.")
     said = [normal(r.text) for r in replies(job.model, [(job.items[places[row]], turn.question) for row, turn in asked])]
     wanted = [normal(turn.answer) for _, turn in asked]
-    picture, kind = np.array([row for row, _ in asked]), np.array([kind_of(turn.question) for _, turn in asked])
-    metric = Answers(np.array([a == b for a, b in zip(said, wanted, strict=True)]), picture, kind)
+    picture, kinds = np.array([row for row, _ in asked]), [kind_of(turn.question) for _, turn in asked]
+    metric = _judged(said, wanted, kinds, picture)
     by_text, by_kind = prior(job.train)
     blind = [by_text.get(turn.question.lower(), by_kind.get(kind_of(turn.question), "yes")) for _, turn in asked]
-    other = Answers(np.array([a == b for a, b in zip(blind, wanted, strict=True)]), picture, kind)
+    other = _judged(blind, wanted, kinds, picture)
     gap = paired(lambda w: metric.result(w)["accuracy"], lambda w: other.result(w)["accuracy"], len(places))
     details = {
         "above the question prior": [gap.value, gap.low, gap.high],
         "questions": len(asked),
-        "per class": {"prior": {name: value for name, value in other.result().items() if name not in ("accuracy", "mean")}},
+        "per class": {"prior": {name: share for name, (share, _) in other.metric.per_type().items()}},
     }
     mistakes = [
         Mistake(places[row], f"{turn.question} {turn.answer}", said[k], 0.0)
         for k, (row, turn) in enumerate(asked)
-        if not metric.right[k]
+        if said[k] != wanted[k]
     ]
     trivial = {"question prior": other.result()[job.rules.metric]}
     return Outcome(metric, places, "answers in words", trivial, mistakes, details)
+
+
+def _judged(said: Sequence[str], wanted: Sequence[str], kinds: Sequence[str], picture: NDArray[np.int64]) -> Grouped:
+    metric = Answers()
+    metric.add([a == b for a, b in zip(said, wanted, strict=True)], kinds, [bool(text) for text in said])
+    return Grouped(metric, picture)
