@@ -32,11 +32,10 @@ from geoglot.nn.pointer import moved
 from geoglot.nn.saying import Answered, Lean, answer, padded, steps
 from geoglot.nn.talk import DATES, Past
 from geoglot.text.consensus import agreed
-from geoglot.text.pieces import Pieces
 
 TOWER = "nano"
 KEPT = 16  # pictures and sets of pictures whose sight is kept between turns
-DRAWS, HEAT, TOP = 24, 0.8, 0.95  # sentences that are drawn, chosen on validation
+DRAWS, HEAT, TOP = 16, 0.7, 0.95  # sentences that are drawn, chosen on validation
 SENTENCE = 5  # pieces of an answer from which it is a sentence
 MOST = 48  # pieces of an answer
 NOT_FOUND = "I cannot find that in this picture."
@@ -105,10 +104,12 @@ class NanoChat:
         return self.pieces.pad, self.pieces.unknown, self.pieces.ask, self.pieces.say
 
     @property
-    def _lean(self) -> Lean | None:
-        """How much sooner than it would it says that something is not there, so that it errs as rarely either way."""
-        told = self.parts.card.calibration.get("refuse")
-        return None if told is None else leaning(self.pieces, told["bias"])
+    def _lean(self) -> tuple[Lean, ...]:
+        """How much sooner than it would it says that something is not there, or where it is: to err as rarely either way."""
+        told, pieces = self.parts.card.calibration, self.pieces
+        after = tuple((pieces.one("there"), pieces.one(verb)) for verb in ("is", "are"))
+        kinds = {"refuse": (pieces.one("no"), after), "locate": (pieces.locate, ((0, 0),))}
+        return tuple(Lean(*kinds[name], told[name]["bias"]) for name in kinds if name in told)
 
     def _asked(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Asked:
         spoken = [turn for turn in turns if turn.role != "system"]
@@ -167,18 +168,18 @@ class NanoChat:
         text = self.pieces.words(ids)
         refused = text.lower().startswith(REFUSALS)
         if len(ids) > SENTENCE and not refused:
-            text = self._agreed(one, text, past)
+            text = self._agreed(one, text, said.chance[0], past)
         return Reply(_written(text), confidence=self._confidence("words", chance), refused=refused)
 
-    def _agreed(self, one: Asked, first: str, past: Past) -> str:
-        """Of several drawn sentences the one that the others agree with most."""
+    def _agreed(self, one: Asked, first: str, chance: float, past: Past) -> str:
+        """Of several drawn sentences one that is likely and that the others agree with."""
         ids, real = padded([one.ids] * DRAWS, self.pieces.pad, self.device)
         rows = torch.zeros(DRAWS, dtype=torch.long, device=self.device)
         drawn = answer(
             self.talk, past.rows(rows), ids, real, self.pieces.end, MOST,
             barred=(*self._barred, self.pieces.locate, self.pieces.all), heat=HEAT, top=TOP,
         )  # fmt: skip
-        return agreed([first, *(self.pieces.words(some) for some in drawn.ids)])
+        return agreed([first, *(self.pieces.words(some) for some in drawn.ids)], [chance, *drawn.chance])
 
     def _pointed(self, one: Asked) -> tuple[Tensor, Tensor]:
         """Chances (K + 1,) of the objects of the last picture, the last of none, and their boxes (K, 4)."""
@@ -224,11 +225,6 @@ class NanoChat:
         if told is None:
             return chance
         return 1 / (1 + math.exp(-(told["slope"] * math.log(chance / (1 - chance)) + told["bias"])))
-
-
-def leaning(pieces: Pieces, more: float) -> Lean:
-    """What leans towards "no" after "there is" and "there are"."""
-    return Lean(pieces.one("no"), tuple((pieces.one("there"), pieces.one(verb)) for verb in ("is", "are")), more)
 
 
 def _used(kept: OrderedDict[Any, Any], key: Any) -> Any:
