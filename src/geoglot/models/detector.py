@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from geoglot.core.errors import ModelError
+from geoglot.core.errors import ModelError, NotFoundError
 from geoglot.core.protocols import ModelSpec
 from geoglot.models import weights
 from geoglot.models.dual import DualModel
@@ -64,6 +64,17 @@ def restore(path: Path) -> tuple[DetectionHead, HeadCard]:
 def head_of(spec: ModelSpec) -> Path | None:
     """The file of the head that comes with a model of ours, None where there is none."""
     return beside(spec.id, SUFFIX)
+
+
+def file_of(name: str | Path) -> Path:
+    """The head's file of a path, or of the name of a model that one comes with. Raises NotFoundError."""
+    path = Path(name)
+    if path.suffix == ".safetensors" and path.is_file():
+        return path
+    found = beside(name, SUFFIX)
+    if found is None:
+        raise NotFoundError(f"There is no detection head {name}: give a file that `geoglot train` wrote with the recipe detect.")
+    return found
 
 
 class Detector:

@@ -47,7 +47,7 @@ class Recipe(Config):
     ``model`` is the frozen model: nano, or a native file. ``sources`` says how often a view is of each set; of a set only its
     own classes are judged. The tower's maps of a view are in ``reuse`` batches. ``places`` made-up places are rendered, with
     ``windows`` pictures of each. ``unseen`` classes are taken out of all sets, so that what the head does with words that it was
-    not taught can be measured.
+    not taught can be measured. ``start`` is a head's file, or a model that one comes with, to go on from.
     """
 
     recipe: Literal["detect"] = "detect"
@@ -58,6 +58,7 @@ class Recipe(Config):
     places: int = 20
     windows: int = 10
     unseen: tuple[str, ...] = ()
+    start: str | None = None
     batch: int = 8
     reuse: int = Field(default=3, ge=1)
     lr: float = 2e-3
@@ -186,8 +187,10 @@ def compare(module: nn.Module, batch: Views, recipe: Recipe) -> tuple[Tensor, di
 
 
 def build(recipe: Recipe, stream: Stream, model: Nano) -> Trained:
-    """Give an untrained head, whose constants are measured on views and on the words of all sets."""
+    """Give the head to go on from, or an untrained one, whose constants are measured on views and on the words of all sets."""
     torch.manual_seed(recipe.train.seed)
+    if recipe.start is not None:
+        return Trained(detector.restore(detector.file_of(recipe.start))[0].requires_grad_(True))
     head = DetectionHead(recipe.head.model_copy(update={"channels": model.config.image.widths, "dim": model.config.head.dim}))
     maps = stream.tower.maps(stream.views(APART)[0])
     head.prepare([level.cpu() for level in maps], torch.cat([one.flatten(0, 1) for one in stream.words.vectors]))

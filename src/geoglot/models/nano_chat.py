@@ -1,0 +1,3 @@
+"""`nano-chat`."""
+
+LOCATE, ALL = "[LOC]", "[ALL]"
