@@ -8,7 +8,6 @@ from typing import Any
 from geoglot.archive import Archive, Plan, plan
 from geoglot.archive import index as _index
 from geoglot.archive.sources import Sources
-from geoglot.core.protocols import Dual
 from geoglot.tasks.change import ChangeMap, change
 from geoglot.tasks.change.series import SeriesMap
 from geoglot.tasks.change.series import series as change_series
@@ -42,15 +41,14 @@ __all__ = [
 ]
 
 
-def load(name: str | Path, device: str = "auto", dtype: str = "auto", activation: str | None = None) -> Dual:
-    """Load a model by name, hub id or path; with `auto` the fastest device and number type of this machine are found out.
+def load(name: str | Path, device: str = "auto", dtype: str = "auto", activation: str | None = None) -> Any:
+    """Load a model (a `Dual`, or a `Chat` such as `nano-chat`) by name, hub id or path; with `auto` the fastest device and number type of this machine are found out.
 
     `activation` ("gelu", "quick_gelu") is for published weights that do not tell; see `geoglot.models.load`.
     """
     from geoglot import models
 
-    made: Dual = models.load(name, device=device, dtype=dtype, activation=activation)
-    return made
+    return models.opened(name, device=device, dtype=dtype, activation=activation)
 
 
 def index(sources: Sources = (), *, model: Any, out: str | Path, **options: Any) -> Archive:

@@ -82,7 +82,7 @@ def run(
 
     reports = []
     for name in models_:
-        ready = models.load(name, device, dtype, activation)
+        ready = models.opened(name, device, dtype, activation)
         known = record.of(name)
         if known is None:
             note(f"{name} has no training record: what it was taught is not known.")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geoglot.core.errors import InputError
-from geoglot.core.protocols import ModelSpec, TextEncoder
+from geoglot.core.protocols import Chat, ModelSpec, TextEncoder
 from geoglot.models.files import is_native
 
 if TYPE_CHECKING:
@@ -29,10 +29,31 @@ def load(name: str | Path | ModelSpec, device: str = "auto", dtype: str = "auto"
 
         if activation is not None:
             raise InputError(f"{name} knows its own activation: leave activation out.")
+        if converses(name):
+            raise InputError(f"{name} converses and gives no vectors: take nano, or another image-text model.")
         return dual.open_native(name, device, dtype)
     from geoglot.models import published
 
     return published.open_published(name, device, dtype, activation)
+
+
+def converses(name: str | Path | ModelSpec) -> bool:
+    """Say whether a name or path means a model of ours that answers in words."""
+    if isinstance(name, ModelSpec) or not is_native(name):
+        return False
+    from geoglot.models import weights
+    from geoglot.models.files import native
+
+    return "chat" in weights.header(native(name))[1]
+
+
+def opened(name: str | Path, device: str = "auto", dtype: str = "auto", activation: str | None = None) -> Ready | Chat:
+    """Load any model: what `load` gives, or one that converses, such as `nano-chat`. Raises as `load` does."""
+    if converses(name) and activation is None:
+        from geoglot.models.nano_chat import open_chat
+
+        return open_chat(name, device, dtype)
+    return load(name, device, dtype, activation)
 
 
 def text_encoder(model: str | Path | ModelSpec) -> TextEncoder:

@@ -75,13 +75,11 @@ class Eyes:
         seen = torch.ones_like(pixels[:, 0], dtype=torch.bool) if valid is None else valid
         near = _resized(pixels, seen, (size, size))
         far = _resized(pixels, seen, far_size(pixels.shape[-2], pixels.shape[-1], size, self.model.cells.side))
-        whole = self.model.image(near).cpu()
         found = [self._far(part) for part in self.model.parts(far)]
-        cells, concepts, objects = (
-            torch.cat([f[0] for f in found]),
-            torch.cat([f[1] for f in found]),
-            [one for f in found for one in f[2]],
-        )
+        own, cells, concepts = (torch.cat(parts) for parts in zip(*(f[:3] for f in found), strict=True))
+        objects = [one for f in found for one in f[3]]
+        # a small picture is looked at once
+        whole = own if far.pixels.shape == near.pixels.shape else self.model.image(near).cpu()
         pooled = whole @ self.concepts.cpu().T
         made = []
         for b, one in enumerate(objects):
@@ -104,8 +102,8 @@ class Eyes:
         return made
 
     @torch.inference_mode()
-    def _far(self, batch: ImageBatch) -> tuple[Tensor, Tensor, list[Peaks]]:
-        """Pooled cells (B, S * S, C), the nearest cell's cosines (B, M) with concepts, objects."""
+    def _far(self, batch: ImageBatch) -> tuple[Tensor, Tensor, Tensor, list[Peaks]]:
+        """Vectors (B, D), pooled cells (B, S * S, C), the nearest cell's cosines (B, M) with concepts, objects."""
         here = batch.to(self.model.device)
         nano = self.model.model
         features, maps = nano.depths(here)
@@ -115,7 +113,8 @@ class Eyes:
         near = (tokens @ self.concepts.T).amax(1)
         found = self.detector.head(maps)
         logits = self.detector.head.logits(found.features, self.directions)
-        return cells.cpu(), near.cpu(), [one.plain() for one in peaks(logits, found, LEAST, 4 * MOST)]
+        whole = F.normalize(features.pooled.float(), dim=-1)
+        return whole.cpu(), cells.cpu(), near.cpu(), [one.plain() for one in peaks(logits, found, LEAST, 4 * MOST)]
 
     @torch.inference_mode()
     def _kept(self, found: Peaks) -> tuple[Peaks, Floats]:
@@ -146,17 +145,14 @@ def _resized(pixels: Tensor, valid: Tensor, size: tuple[int, int]) -> ImageBatch
 def once(boxes: Floats, alike: float = ALIKE) -> list[int]:
     """Places of boxes (N, 4), the best first, that overlap no better one by more than ``alike``."""
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    left = list(range(len(boxes)))
-    kept = []
-    while left:
-        first, *rest = left
-        kept.append(first)
-        some = boxes[rest]
-        low, high = np.maximum(boxes[first, :2], some[:, :2]), np.minimum(boxes[first, 2:], some[:, 2:])
-        shared = np.clip(high - low, 0, None).prod(1) if rest else np.zeros(0)
-        over = shared / np.maximum(area[first] + area[rest] - shared, 1e-9)
-        left = [row for row, part in zip(rest, over, strict=True) if part <= alike]
-    return kept
+    low, high = np.maximum(boxes[:, None, :2], boxes[:, :2]), np.minimum(boxes[:, None, 2:], boxes[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(2)
+    over = shared > alike * (area[:, None] + area - shared)
+    free = np.ones(len(boxes), bool)
+    for row in range(len(boxes)):
+        if free[row]:
+            free[row + 1 :] &= ~over[row, row + 1 :]
+    return [int(row) for row in np.flatnonzero(free)]
 
 
 def _counted(scores: Floats) -> Floats:
@@ -172,11 +168,13 @@ def _counted(scores: Floats) -> Floats:
 def _colours(picture: Tensor, boxes: Tensor) -> Floats:
     """Mean colour (K, 3) of the middle half of boxes (K, 4) in pixels of a picture (3, H, W)."""
     _, high, wide = picture.shape
-    made = np.zeros((len(boxes), 3), np.float32)
-    for row, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
-        a, b = (int(np.clip(v, 0, high - 1)) for v in (y0 + (y1 - y0) / 4, y1 - (y1 - y0) / 4))
-        c, d = (int(np.clip(v, 0, wide - 1)) for v in (x0 + (x1 - x0) / 4, x1 - (x1 - x0) / 4))
-        made[row] = picture[:, a : b + 1, c : d + 1].float().mean((1, 2)).numpy()
+    summed = np.zeros((3, high + 1, wide + 1))
+    summed[:, 1:, 1:] = picture.double().numpy().cumsum(1).cumsum(2)
+    x0, y0, x1, y1 = boxes.double().numpy().T
+    a, c = (np.clip(v, 0, size - 1).astype(int) for v, size in ((y0 + (y1 - y0) / 4, high), (x0 + (x1 - x0) / 4, wide)))
+    b, d = (np.clip(v, 0, size - 1).astype(int) + 1 for v, size in ((y1 - (y1 - y0) / 4, high), (x1 - (x1 - x0) / 4, wide)))
+    total = summed[:, b, d] - summed[:, a, d] - summed[:, b, c] + summed[:, a, c]
+    made: Floats = (total / np.maximum((b - a) * (d - c), 1)).T.astype(np.float32)
     return made
 
 
@@ -195,8 +193,8 @@ def sight(seen: Sequence[Sequence[Seen]], device: torch.device | str = "cpu") ->
                 there[b, n] = True
         return torch.from_numpy(rows).to(device)
 
-    parts = [stacked(name) for name in ("cells", "whole", "counts", "concepts", "known")]
-    return Sight(*parts, there.to(device))
+    cells, whole, counts, concepts, known = (stacked(name) for name in ("cells", "whole", "counts", "concepts", "known"))
+    return Sight(cells, whole, counts, concepts, known, there.to(device))
 
 
 def objects(seen: Sequence[Seen], device: torch.device | str = "cpu") -> Objects:

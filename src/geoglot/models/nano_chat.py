@@ -1,3 +1,251 @@
-"""`nano-chat`."""
+"""`nano-chat`: answers about one or two pictures by a small language model beside the frozen tower of `nano`.
 
-LOCATE, ALL = "[LOC]", "[ALL]"
+It reads what `models.eyes` sees, then the conversation. Where it would say a box it says a mark, and the pointer gives the box;
+where it says a sentence, several are drawn and the one is taken that the others agree with most.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from geoglot.core.errors import InputError
+from geoglot.core.protocols import ModelSpec, Reply, Said
+from geoglot.geo.boxes import Box
+from geoglot.models import chat_parts, weights
+from geoglot.models.chat_parts import Parts
+from geoglot.models.detector import Detector
+from geoglot.models.dual import DualModel, open_native
+from geoglot.models.eyes import Circumstances, Eyes, Seen, objects, sight
+from geoglot.models.files import native
+from geoglot.nn.pointer import moved
+from geoglot.nn.saying import Answered, answer, padded, steps
+from geoglot.nn.talk import DATES, Past
+from geoglot.text.consensus import agreed
+
+TOWER = "nano"
+KEPT = 16  # pictures and sets of pictures whose sight is kept between turns
+DRAWS, HEAT, TOP = 24, 0.8, 0.95  # sentences that are drawn, chosen on validation
+SENTENCE = 5  # pieces of an answer from which it is a sentence
+MOST = 48  # pieces of an answer
+NOT_FOUND = "I cannot find that in this picture."
+REFUSALS = ("there is no ", "there are no ", "this picture is grey", "i cannot ")
+EVERY = 0.35  # score from which an object is one of all
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A conversation made ready: pieces up to where the answer begins, its pictures by digest and as seen, their numbers."""
+
+    ids: list[int]
+    question: str
+    keys: tuple[str, ...]
+    seen: tuple[Seen, ...]
+    of: tuple[int, ...]
+
+
+class NanoChat:
+    """A conversational model over pictures; see `core.protocols.Chat`."""
+
+    def __init__(self, model: DualModel, parts: Parts, spec: ModelSpec) -> None:
+        self.spec, self.parts, self.device = spec, parts, model.device
+        self.talk, self.pointer, self.pieces = parts.talk.to(model.device), parts.pointer.to(model.device), parts.pieces
+        self.eyes = Eyes(model, Detector(model, parts.head, parts.found), parts.card.concepts, parts.talk.config.side)
+        self._seen: OrderedDict[str, Seen] = OrderedDict()
+        self._past: OrderedDict[tuple[str, ...], Past] = OrderedDict()
+
+    def reply(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Reply:
+        """The answer to the last turn, which is the user's. Raises InputError for what is no conversation, and for one that is
+        longer than the model can hold; nothing is lost then."""
+        return self.replies([(turns, pictures)])[0]
+
+    def replies(self, conversations: Sequence[tuple[Sequence[Said], Sequence[Any]]]) -> list[Reply]:
+        """The answers to several conversations, which are the same as one by one. Raises as `reply` does."""
+        asked = [self._asked(turns, pictures) for turns, pictures in conversations]
+        ids, real = padded([one.ids for one in asked], self.pieces.pad, self.device)
+        with torch.inference_mode():
+            past = self.talk.prefix(sight([one.seen for one in asked], self.device)) if len(asked) > 1 else self._kept(asked[0])
+        said = answer(self.talk, past, ids, real, self.pieces.end, MOST, barred=self._barred)
+        return [
+            self._reply(one, Answered([said.ids[k]], [said.chance[k]]), past.rows(torch.tensor([k], device=self.device)))
+            for k, one in enumerate(asked)
+        ]
+
+    def stream(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Iterator[str]:
+        """The text of the answer word by word, the likeliest each time; a box comes whole. Raises as `reply` does."""
+        one = self._asked(turns, pictures)
+        ids, real = padded([one.ids], self.pieces.pad, self.device)
+        found: list[int] = []
+        told = ""
+        for piece, _ in steps(self.talk, self._kept(one), ids, real, self.pieces.end, MOST, barred=self._barred):
+            if int(piece) in (self.pieces.locate, self.pieces.all):
+                yield self.reply(turns, pictures).text
+                return
+            if int(piece) == self.pieces.end:
+                return
+            found.append(int(piece))
+            text = self.pieces.words(found)
+            if text.startswith(told):  # a piece may change how the one before is written
+                yield text[len(told) :]
+                told = text
+
+    @property
+    def _barred(self) -> tuple[int, ...]:
+        return self.pieces.pad, self.pieces.unknown, self.pieces.ask, self.pieces.say
+
+    def _asked(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Asked:
+        spoken = [turn for turn in turns if turn.role != "system"]
+        if not spoken or spoken[-1].role != "user" or not spoken[-1].text.strip():
+            raise InputError("A conversation ends with a question of the user: add a turn with a text.")
+        if any(a.role == b.role for a, b in pairwise(spoken)):
+            raise InputError("User and assistant take turns in a conversation: a turn is missing between two of one role.")
+        shown = tuple(dict.fromkeys(number for turn in spoken for number in turn.pictures)) or tuple(range(len(pictures)))
+        if not shown:
+            raise InputError("nano-chat answers about pictures: show it one, or two dates of a place.")
+        if not all(0 <= number < len(pictures) for number in shown):
+            raise InputError(f"A turn names a picture that is not there: {len(pictures)} came, counted from 0.")
+        if len(shown) > DATES:
+            raise InputError(f"nano-chat compares at most {DATES} pictures, got {len(shown)}: ask about two dates at a time.")
+        ids: list[int] = []
+        for turn in spoken:
+            said = self.pieces.ids(turn.text)
+            ids += [self.pieces.ask, *said] if turn.role == "user" else [self.pieces.say, *said, self.pieces.end]
+        if len(ids) + MOST > self.talk.config.longest:
+            raise InputError(
+                f"The conversation has {len(ids)} word pieces and nano-chat holds {self.talk.config.longest - MOST} beside its "
+                "answer: ask more shortly, or begin a new conversation."
+            )
+        keys, seen = zip(*(self._look(pictures[k]) for k in shown), strict=True)
+        return Asked([*ids, self.pieces.say], spoken[-1].text, keys, seen, shown)
+
+    def _look(self, picture: Any) -> tuple[str, Seen]:
+        """A digest of a `Raster`, and what is seen of it, kept from the turn before. Raises InputError."""
+        data = np.asarray(picture.data, np.float32)
+        if data.ndim != 3 or data.shape[0] != 3 or min(data.shape[1:]) < 8:
+            raise InputError(
+                f"nano-chat looks at pictures of red, green and blue, not {data.shape}: render it for display first."
+            )
+        gsd = None if picture.grid is None else picture.grid.gsd
+        known = Circumstances(gsd if gsd and math.isfinite(gsd) else None, picture.time)
+        key = hashlib.sha256(data.tobytes() + picture.valid.tobytes() + repr((data.shape, known)).encode()).hexdigest()
+        if key not in self._seen:
+            x, valid = torch.from_numpy(data)[None], torch.from_numpy(np.ascontiguousarray(picture.valid))[None]
+            self._seen[key] = self.eyes.look(x.clamp(0, 1), [known], valid)[0]
+        return key, _used(self._seen, key)
+
+    def _kept(self, one: Asked) -> Past:
+        """The prefix of a conversation's pictures, kept from the turn before."""
+        if one.keys not in self._past:
+            with torch.inference_mode():
+                self._past[one.keys] = self.talk.prefix(sight([one.seen], self.device))
+        past: Past = _used(self._past, one.keys)
+        return past
+
+    def _reply(self, one: Asked, said: Answered, past: Past) -> Reply:
+        ids, chance = said.ids[0], math.exp(said.chance[0])
+        if self.pieces.locate in ids:
+            return self._located(one)
+        if self.pieces.all in ids:
+            return self._every(one)
+        text = self.pieces.words(ids)
+        refused = text.lower().startswith(REFUSALS)
+        if len(ids) > SENTENCE and not refused:
+            text = self._agreed(one, text, past)
+        return Reply(_written(text), confidence=self._confidence("words", chance), refused=refused)
+
+    def _agreed(self, one: Asked, first: str, past: Past) -> str:
+        """Of several drawn sentences the one that the others agree with most."""
+        ids, real = padded([one.ids] * DRAWS, self.pieces.pad, self.device)
+        rows = torch.zeros(DRAWS, dtype=torch.long, device=self.device)
+        drawn = answer(
+            self.talk, past.rows(rows), ids, real, self.pieces.end, MOST,
+            barred=(*self._barred, self.pieces.locate, self.pieces.all), heat=HEAT, top=TOP,
+        )  # fmt: skip
+        return agreed([first, *(self.pieces.words(some) for some in drawn.ids)])
+
+    def _pointed(self, one: Asked) -> tuple[Tensor, Tensor]:
+        """Chances (K + 1,) of the objects of the last picture, the last of none, and their boxes (K, 4)."""
+        found = objects([one.seen[-1]], self.device)
+        ids = torch.tensor([self.pieces.ids(one.question)[: self.pointer.config.longest]], device=self.device)
+        with torch.inference_mode():
+            logits, by = self.pointer(found, self.talk.words(ids), torch.ones_like(ids, dtype=torch.bool))
+        return logits[0].softmax(-1).cpu(), moved(found.boxes, by)[0].cpu()
+
+    def _located(self, one: Asked) -> Reply:
+        chance, boxes = self._pointed(one)
+        best = int(chance.argmax())
+        if best == len(boxes) or not len(one.seen[-1].boxes):
+            return Reply(NOT_FOUND, confidence=self._confidence("box", float(chance[-1])), refused=True)
+        box = _box(boxes[best].tolist())
+        sure = self._confidence("box", float(chance[best]))
+        return Reply(_edges(boxes[best]), (box,), (one.question,), (one.of[-1],), sure)
+
+    def _every(self, one: Asked) -> Reply:
+        """All objects of the class that the question names, or comes nearest to."""
+        seen = one.seen[-1]
+        label = self._class(one.question)
+        score = seen.scores[:, self.eyes.classes.index(label)] if len(seen.boxes) else np.zeros(0, np.float32)
+        rows = [int(k) for k in np.argsort(-score) if score[k] >= EVERY]
+        if not rows:
+            return Reply(NOT_FOUND, refused=True)
+        boxes = tuple(_box(seen.boxes[k].tolist()) for k in rows)
+        text = " ".join(_edges(torch.from_numpy(seen.boxes[k])) for k in rows)
+        return Reply(text, boxes, (label,) * len(rows), (one.of[-1],) * len(rows), float(score[rows].mean()))
+
+    def _class(self, question: str) -> str:
+        plain = question.lower()
+        named = [name for name in self.eyes.classes if name in plain]
+        if named:
+            return max(named, key=len)
+        near = self.eyes.detector.directions(self.eyes.model.text([plain]).cpu().numpy())
+        return self.eyes.classes[int((near @ self.eyes.directions.cpu().numpy().T).argmax())]
+
+    def _confidence(self, kind: str, chance: float) -> float:
+        """How often an answer of such a chance was right on validation (Platt scaling); the chance itself where not measured."""
+        told = self.parts.card.calibration.get(kind)
+        chance = min(max(chance, 1e-6), 1 - 1e-6)
+        if told is None:
+            return chance
+        return 1 / (1 + math.exp(-(told["slope"] * math.log(chance / (1 - chance)) + told["bias"])))
+
+
+def _used(kept: OrderedDict[Any, Any], key: Any) -> Any:
+    """The entry of a key, which becomes the last to be forgotten; the oldest are, beyond so many."""
+    kept.move_to_end(key)
+    while len(kept) > KEPT:
+        kept.popitem(last=False)
+    return kept[key]
+
+
+def _box(edges: Sequence[float]) -> Box:
+    left, top, right, bottom = edges
+    return Box.upright(left, top, right, bottom, "unit")
+
+
+def _edges(box: Tensor) -> str:
+    return "[" + ", ".join(f"{float(v):.3f}" for v in box) + "]"
+
+
+def _written(text: str) -> str:
+    """A sentence begins with a capital letter; a single word or number stays as it is."""
+    return text[:1].upper() + text[1:] if text.endswith(".") else text
+
+
+def open_chat(name: str | Path, device: str = "auto", dtype: str = "auto", tower: DualModel | None = None) -> NanoChat:
+    """Load `nano-chat`, or a file of its recipe, with the tower that it belongs to.
+
+    Raises NotFoundError, and ModelError where the tower here is another than the one it was made for.
+    """
+    path = native(name)
+    spec, _ = weights.header(path)
+    return NanoChat(tower or open_native(TOWER, device, dtype), chat_parts.restore(path), spec)

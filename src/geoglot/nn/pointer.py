@@ -84,7 +84,9 @@ class Pointer(nn.Module):
         self.reader = nn.TransformerEncoderLayer(dim, config.heads, 2 * dim, config.dropout, "gelu", batch_first=True)
         self.steps = nn.ModuleList(Step(config) for _ in range(config.layers))
         self.last = nn.LayerNorm(dim)
-        self.score, self.nobody = nn.Linear(dim, 1), nn.Linear(2 * dim, 1)
+        self.score, self.nobody, self.move = nn.Linear(dim, 1), nn.Linear(2 * dim, 1), nn.Linear(dim, 4)
+        nn.init.zeros_(self.move.weight)
+        nn.init.zeros_(self.move.bias)
         self.register_buffer("mean", torch.zeros(config.features))
         self.register_buffer("std", torch.ones(config.features))
         self.mean: Tensor
@@ -96,8 +98,11 @@ class Pointer(nn.Module):
         self.mean.copy_(features.float().mean(0))
         self.std.copy_(features.float().std(0).clamp(min=1e-3))
 
-    def forward(self, found: Objects, words: Tensor, real: Tensor) -> Tensor:
-        """Logits (B, K + 1) of objects and, last, of none of them; words (B, T, W) on which ``real`` (B, T) says which count."""
+    def forward(self, found: Objects, words: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, K + 1) of objects and, last, of none of them, and by how much (B, K, 4) boxes are to be moved (see `moved`).
+
+        Of the words (B, T, W) those count that are ``real`` (B, T).
+        """
         x, there = self._told(found), found.there
         x = torch.cat([x, self.none.expand(len(x), 1, -1)], 1)
         there = torch.cat([there, there.new_ones(len(x), 1)], 1)
@@ -111,7 +116,7 @@ class Pointer(nn.Module):
         logits = self.score(x[:, :-1])[..., 0].masked_fill(~found.there, -1e4)
         best = torch.where(found.there[..., None], x[:, :-1], x.new_full((), -1e4)).amax(1) if x.shape[1] > 1 else x[:, -1]
         best = torch.where(found.there.any(1, keepdim=True), best, torch.zeros_like(best))
-        return torch.cat([logits, self.nobody(torch.cat([x[:, -1], best], 1))], 1)
+        return torch.cat([logits, self.nobody(torch.cat([x[:, -1], best], 1))], 1), self.move(x[:, :-1])
 
     def _told(self, found: Objects) -> Tensor:
         x0, y0, x1, y1 = found.boxes.unbind(-1)
@@ -121,8 +126,24 @@ class Pointer(nn.Module):
         return made
 
 
+def moved(boxes: Tensor, by: Tensor) -> Tensor:
+    """Boxes (..., 4) with centres moved by parts of the sides, and sides stretched by the exponential of ``by`` (..., 4)."""
+    by = by.clamp(-1, 1)
+    low, high = boxes[..., :2], boxes[..., 2:]
+    side = (high - low).clamp(min=1e-4)
+    centre, half = (low + high) / 2 + by[..., :2] * side, side * by[..., 2:].exp() / 2
+    return torch.cat([centre - half, centre + half], -1).clamp(0, 1)
+
+
+def move_to(boxes: Tensor, wanted: Tensor) -> Tensor:
+    """By how much (..., 4) boxes have to be `moved` to become the wanted ones."""
+    side, other = ((b[..., 2:] - b[..., :2]).clamp(min=1e-4) for b in (boxes, wanted))
+    way = (wanted[..., :2] + wanted[..., 2:] - boxes[..., :2] - boxes[..., 2:]) / 2 / side
+    return torch.cat([way, (other / side).log()], -1)
+
+
 def pairs(boxes: Tensor) -> Tensor:
-    """How boxes (B, K, 4) lie to one another (B, K, K, 9): ways and their signs, distance, sizes; row i is about i as seen by j."""
+    """How boxes (B, K, 4) lie to one another (B, K, K, 9): ways and their signs, distance, sizes; i as seen from j."""
     x, y = (boxes[..., 0] + boxes[..., 2]) / 2, (boxes[..., 1] + boxes[..., 3]) / 2
     area = ((boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])).clamp(min=1e-8).log()
     dx, dy = x[:, :, None] - x[:, None, :], y[:, :, None] - y[:, None, :]

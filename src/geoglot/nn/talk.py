@@ -56,16 +56,16 @@ class Sight(NamedTuple):
 
 
 class Past(NamedTuple):
-    """What was read: keys and values (L, B, H, P, d), which places (B, P) count, and how many words (B,) there were."""
+    """What was read: keys and values (L, B, H, P, d), which places (B, P) count, and how many words (B,) were ``read``."""
 
     keys: Tensor
     values: Tensor
     mask: Tensor
-    count: Tensor
+    read: Tensor
 
     def rows(self, rows: Tensor) -> Past:
         """Some of the B, in any order, also more than once."""
-        return Past(self.keys[:, rows], self.values[:, rows], self.mask[rows], self.count[rows])
+        return Past(self.keys[:, rows], self.values[:, rows], self.mask[rows], self.read[rows])
 
 
 class Layer(nn.Module):
@@ -153,7 +153,7 @@ class Talk(nn.Module):
         ``shift`` (B,) moves the words' places, for training. Raises InputError for a conversation that is too long.
         """
         t = ids.shape[1]
-        place = past.count[:, None] + real.long().cumsum(1) - 1
+        place = past.read[:, None] + real.long().cumsum(1) - 1
         if int(place.max()) >= self.config.longest:
             raise InputError(
                 f"The conversation is longer than the {self.config.longest} word pieces that nano-chat can hold: ask more "
@@ -165,15 +165,13 @@ class Talk(nn.Module):
         own = order & real[:, None, :]
         allowed = torch.cat([past.mask[:, None, :].expand(-1, t, -1), own], 2)[:, None]
         mask = torch.cat([past.mask, real], 1)
-        return self._through(x, allowed, past, mask, past.count + real.sum(1))
+        return self._through(x, allowed, past, mask, past.read + real.sum(1))
 
     def logits(self, states: Tensor) -> Tensor:
         """Logits (..., W) of the next word."""
         return F.linear(states, self.words.weight)
 
-    def _through(
-        self, x: Tensor, allowed: Tensor, past: Past | None, mask: Tensor, count: Tensor
-    ) -> tuple[Tensor, Past]:
+    def _through(self, x: Tensor, allowed: Tensor, past: Past | None, mask: Tensor, count: Tensor) -> tuple[Tensor, Past]:
         keys, values = [], []
         for number, layer in enumerate(self.layers):
             x, k, v = layer(x, allowed, None if past is None else (past.keys[number], past.values[number]))

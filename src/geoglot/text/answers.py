@@ -7,12 +7,20 @@ import re
 ONES = {
     word: number
     for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
-        "nineteen".split()
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+        "eighteen nineteen".split()
     )
 }
 TENS = {word: 10 * number for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
-PLACES = {"up": "top", "upper": "top", "above": "top", "down": "bottom", "lower": "bottom", "middle": "center", "centre": "center"}
+PLACES = {
+    "up": "top",
+    "upper": "top",
+    "above": "top",
+    "down": "bottom",
+    "lower": "bottom",
+    "middle": "center",
+    "centre": "center",
+}
 EDGES = {"top", "bottom", "left", "right", "center"}
 LEFT_OUT = {"the", "a", "an", "about", "of", "image", "picture", "in", "at"}
 WORD = re.compile(r"[a-z0-9%]+(?:-[a-z0-9]+)*|,")

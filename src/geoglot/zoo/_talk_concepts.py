@@ -6,9 +6,9 @@ from geoglot.data.sources import aid_rsicd, ucm
 from geoglot.data.synth import SCENES
 
 THINGS = (
-    "airplane", "ship", "boat", "car", "truck", "trees", "grass", "bare soil", "sand", "water", "sea", "pavement", "dock", "mobile home",
-    "tank", "court", "field", "buildings", "house", "swimming pool", "road", "bridge", "railway", "train", "solar panels", "clouds",
-    "snow", "shadow", "lawn", "runway",
+    "airplane", "ship", "boat", "car", "truck", "trees", "grass", "bare soil", "sand", "water", "sea", "pavement", "dock",
+    "mobile home", "tank", "court", "field", "buildings", "house", "swimming pool", "road", "bridge", "railway", "train",
+    "solar panels", "clouds", "snow", "shadow", "lawn", "runway",
 )  # fmt: skip
 CONCEPTS = tuple(
     dict.fromkeys(

@@ -46,7 +46,8 @@ def from_ucm(root: Path, split: Split, views: int = 1) -> Iterator[Told]:
     for number, sample in enumerate(ucm.rows(root, split)):
         asks = [Ask("caption", words.CAPTION, sample.captions, not any(map(has_direction, sample.captions)))]
         asks.append(Ask("class", words.CLASS, (ucm.CARD.classes[str(sample.label)][0],)))
-        human, own = [], []
+        human: list[Ask] = []
+        own: list[Ask] = []
         for turn in sample.turns:
             theme = "theme" in turn.question.lower()
             where = "location" in turn.question.lower()
@@ -84,7 +85,7 @@ def _views(
     for k in range(1, views):
         shown = Shown(f"{name}@{k}", turned(pixels, (31, number, k)), known)
         still = tuple(ask for ask in human if ask.turned)
-        yield Told(name, source, (shown,), tuple(ask for ask in asks if ask.turned), still, label)
+        yield Told(shown.name, source, (shown,), tuple(ask for ask in asks if ask.turned), still, label)
 
 
 def from_vhr10(root: Path, split: Split) -> Iterator[Told]:
@@ -95,9 +96,9 @@ def from_vhr10(root: Path, split: Split) -> Iterator[Told]:
         count = Counter(label for label, _ in things)
         asks = [ask for kind in kinds for ask in words.presence(kind, count[kind] > 0)]
         asks += [words.counting(kind, count[kind]) for kind in kinds]
-        asks += [words.locating(text, label, box) for text, label, box, _ in words.expressions(things)]
+        asks += [words.locating(text, label, box, more) for text, label, box, more in words.expressions(things)]
         asks += [words.every(label) for label in count]
-        yield Told(sample.id, "vhr10", (Shown(sample.id, sample.pictures[0].read()),), tuple(asks))
+        yield Told(sample.id, "vhr10", (Shown(sample.id, sample.pictures[0].read(), circumstances(None)),), tuple(asks))
 
 
 def from_rendered(split: Split, places: int, folder: Path) -> Iterator[Told]:
@@ -105,7 +106,8 @@ def from_rendered(split: Split, places: int, folder: Path) -> Iterator[Told]:
     for one in talks.load(split, places, folder):
         times = one.times or (None,)
         shown = tuple(
-            Shown(f"{one.id}/{k}", pixels, circumstances(one.gsd, day)) for k, (pixels, day) in enumerate(zip(one.pixels, times, strict=True))
+            Shown(f"{one.id}/{k}", pixels, circumstances(one.gsd, day))
+            for k, (pixels, day) in enumerate(zip(one.pixels, times, strict=True))
         )
         if len(shown) == 2:
             asks = [Ask("change", words.CHANGE, one.captions)] if one.captions else []
@@ -123,7 +125,7 @@ def _asked(one: Talked) -> Iterator[Ask]:
     for question, answer, family in one.questions:
         yield Ask(family, (question,), (answer,))
     for meant in one.meant:
-        yield words.locating(meant.text, noun(meant.label), meant.box)
+        yield words.locating(meant.text, noun(meant.label), meant.box, meant.rivals)
     for label in LABELS:
         if label in one.present:
             yield from words.presence(noun(label), True)

@@ -27,7 +27,7 @@ class Shown:
 
     name: str
     pixels: NDArray[np.uint8]
-    known: Circumstances = Circumstances()
+    known: Circumstances
 
 
 def turned(pixels: NDArray[np.uint8], seed: Sequence[int], crop: float = 0.88) -> NDArray[np.uint8]:
@@ -77,7 +77,8 @@ def _write(rows: Sequence[Seen], file: Path) -> None:
         values = [getattr(row, field.name) for row in rows]
         arrays[field.name] = np.concatenate(values) if field.name in RAGGED else np.stack(values)
     part = file.with_suffix(".part.npz")
-    np.savez(part, count=np.array([len(row.boxes) for row in rows]), **arrays)
+    arrays["count"] = np.array([len(row.boxes) for row in rows])
+    np.savez(part, **arrays)  # type: ignore[arg-type]  # no array is called as an option of it
     part.rename(file)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from geoglot.models.nano_chat import ALL, LOCATE
+from geoglot.text.pieces import ALL, LOCATE
 from geoglot.text.sentences import MASS, article, has_direction, plural
 
 Edges = tuple[float, float, float, float]
@@ -25,18 +25,21 @@ STUFF = ("Is there any {many} in this image?", "Does this image show {many}?", "
          "Does this picture contain {many}?")  # fmt: skip
 ABOUT = (
     "Tell me about the {many} in this image.", "Describe the {many} here.", "What can you say about the {many}?",
-    "What do the {many} in this picture look like?", "Please comment on the {many} of this scene.", "Describe the {many} in this image.",
+    "What do the {many} in this picture look like?", "Please comment on the {many} of this scene.",
+    "Describe the {many} in this image.",
 )  # fmt: skip
 LOCATING = (
     "Locate {it}.", "Find {it}.", "Give the bounding box of {it}.", "[refer] {it}", "Show me {it}.", "Locate {it} in this image.",
     "Give me the location of {it} as a box.", "Point to {it}.", "Mark {it} with a box.",
 )  # fmt: skip
 EVERY = ("Locate all {many}.", "Find every {one}.", "Detect the {many}.", "Mark all {many} with boxes.", "Show all {many}.")
-COUNT = ("How many {many} are there?", "How many {many} are in this image?", "Count the {many}.", "How many {many} in the picture?",
+COUNT = ("How many {many} are there?", "How many {many} are in this image?", "Count the {many}.",
+         "How many {many} in the picture?",
          "What is the number of {many} in this image?")  # fmt: skip
 COLOUR = ("What colour is {it}?", "What is the colour of {it}?", "Which colour has {it}?")
 CHANGE = (
-    "What changed between the two pictures?", "Describe the changes between the two dates.", "What is different in the second image?",
+    "What changed between the two pictures?", "Describe the changes between the two dates.",
+    "What is different in the second image?",
     "What has changed?", "Compare the two images.", "Describe what happened between the two dates.",
 )  # fmt: skip
 GREY = "This picture is grey, so it shows no colours."
@@ -47,7 +50,7 @@ AHEAD, CLEAR = 0.04, 1.25  # how far before the next, in the unit square, and ho
 class Ask:
     """A question in several wordings and its answers, one of which is drawn; ``box`` is where what it means lies.
 
-    ``turned``: still true of a picture that is turned or mirrored.
+    ``turned``: still true of a picture that is turned or mirrored. ``rivals``: how many others of its label are in sight.
     """
 
     task: str
@@ -56,6 +59,7 @@ class Ask:
     turned: bool = True
     box: Edges | None = None
     label: str = ""
+    rivals: int = 0
 
 
 def there(name: str, many: bool = True) -> str:
@@ -86,9 +90,9 @@ def presence(name: str, yes: bool, colours: bool = False) -> list[Ask]:
     return made
 
 
-def locating(text: str, label: str, box: Edges | None) -> Ask:
-    """To show what an expression means; ``box`` None where it is not known where that lies."""
-    return Ask("locate", tuple(q.format(it=text) for q in LOCATING), (LOCATE,), not has_direction(text), box, label)
+def locating(text: str, label: str, box: Edges | None, rivals: int = 0) -> Ask:
+    """To show what an expression means, of ``rivals`` more of its label; ``box`` None where it is not known where it lies."""
+    return Ask("locate", tuple(q.format(it=text) for q in LOCATING), (LOCATE,), not has_direction(text), box, label, rivals)
 
 
 def every(label: str) -> Ask:

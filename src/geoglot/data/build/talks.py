@@ -168,4 +168,5 @@ def _read(file: Path) -> Iterator[Talked]:
 def _of(row: dict[str, Any]) -> Talked:
     row["meant"] = tuple(Meant(m["text"], m["label"], tuple(m["box"]), m["rivals"]) for m in row["meant"])
     row["questions"] = tuple(tuple(q) for q in row["questions"])
-    return Talked(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
+    plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    return Talked(**plain)
