@@ -42,9 +42,10 @@ __all__ = [
 
 
 def load(name: str | Path, device: str = "auto", dtype: str = "auto", activation: str | None = None) -> Any:
-    """Load a model (a `Dual`, or a `Chat` such as `nano-chat`) by name, hub id or path; with `auto` the fastest device and number type of this machine are found out.
+    """Load a model by name, hub id or path: a `Dual`, or a `Chat` such as `nano-chat`.
 
-    `activation` ("gelu", "quick_gelu") is for published weights that do not tell; see `geoglot.models.load`.
+    With `auto` the fastest device and number type of this machine are found out. `activation` ("gelu", "quick_gelu") is for
+    published weights that do not tell; see `geoglot.models.load`.
     """
     from geoglot import models
 

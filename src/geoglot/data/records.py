@@ -20,7 +20,7 @@ def record(sample: Sample, root: Path | None = None) -> dict[str, Any]:
     found: dict[str, Any] = {"version": VERSION, "id": sample.id, "source": sample.source}
     found["pictures"] = [_without_nothing(_picture(picture, root)) for picture in sample.pictures]
     found["captions"] = list(sample.captions)
-    found["label"], found["labels"] = sample.label, list(sample.labels)
+    found["label"], found["labels"], found["lacking"] = sample.label, list(sample.labels), list(sample.lacking)
     found["things"] = [
         _without_nothing(
             {
@@ -59,6 +59,7 @@ def sample_of(values: Mapping[str, Any], root: Path = Path(), data: Mapping[str,
             captions=tuple(values.get("captions", ())),
             label=values.get("label"),
             labels=tuple(values.get("labels", ())),
+            lacking=tuple(values.get("lacking", ())),
             things=tuple(_to_thing(row) for row in values.get("things", ())),
             cover=dict(values.get("cover", {})),
             turns=tuple(Turn(question, answer) for question, answer in values.get("turns", ())),

@@ -217,7 +217,7 @@ class Sample:
     """One place: its pictures and what is said of them.
 
     Several ``pictures`` are dates of one place, in order. ``label`` is the scene class, ``labels`` the objects known to be
-    present, ``things`` objects with boxes, ``cover`` the share of the area by
+    present, ``lacking`` those known not to be, ``things`` objects with boxes, ``cover`` the share of the area by
     land-cover name, ``masks`` pictures of classes by what they show ("cover", "change"), ``gsd`` metres a pixel,
     ``lonlat`` the centre in degrees where the pictures have no grid. Samples of one ``group`` overlap or adjoin each other:
     cross-validation keeps them together.
@@ -236,6 +236,7 @@ class Sample:
     masks: Mapping[str, Mask] = field(default_factory=dict)
     lonlat: tuple[float, float] | None = None
     group: str | None = None
+    lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -243,7 +244,8 @@ class Card:
     """What a data set is: licence and origin as best known; ``classes`` maps each class to the phrases that say it.
 
     ``task`` says in a word or two what its labels are for, ``gsd`` is the range of metres a pixel, ``quirks`` what one has to
-    know before using it, ``layout`` the published folders and where that was read, for sets that were not at hand.
+    know before using it, ``layout`` the published folders and where that was read, for sets that were not at hand, ``version``
+    what makes figures on it others where it changes.
     """
 
     name: str
@@ -256,6 +258,7 @@ class Card:
     gsd: tuple[float, float] | None = None
     quirks: str = ""
     layout: str = ""
+    version: str = ""
 
 
 class Source(Protocol):

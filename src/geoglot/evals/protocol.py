@@ -24,7 +24,7 @@ from geoglot.metrics.recall import Gallery
 FOLDER = Path(__file__).with_name("protocols")
 # Counted up when the code that runs protocols changes what a figure means.
 RULES = 1
-LATER = ("whole", "synonyms", "pixels", "boxes", "dates")
+LATER = ("whole", "synonyms", "pixels", "boxes", "dates", "ask")
 
 Split = Literal["train", "val", "test", "all"]
 
@@ -90,7 +90,8 @@ class Protocol(Config):
     sorted name out of the whole split. ``scale`` turns cosines into probabilities for calibration; a head on frozen features is
     fitted to ``shots`` examples a class (all where there are none), ``draws`` times, with a penalty ``l2``. ``whole`` takes
     pictures without the windows cut out of them; ``synonyms`` are further words for a class; ``pixels``, ``boxes`` and
-    ``dates`` are for what they are called after.
+    ``dates`` are for what they are called after. ``ask`` is what a model that converses is asked, with `{}` for the expression
+    or the object.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Protocol(Config):
     pixels: Pixels | None = None
     boxes: Boxes | None = None
     dates: Dates | None = None
+    ask: str = ""
 
     def card(self) -> Card:
         """The source's card. Raises NotFoundError."""
@@ -152,11 +154,13 @@ class Protocol(Config):
         """All that a figure depends on, in plain values; title and note are left out."""
         values = self.model_dump(mode="json", exclude={"title", "note", "name", "templates", "words"})
         # keys that came later are left out where they say nothing, so that hashes of older protocols stay
-        values = {key: value for key, value in values.items() if key not in LATER or value not in (None, False, {})}
+        values = {key: value for key, value in values.items() if key not in LATER or value not in (None, False, {}, "")}
         if self.templates:
             values |= {"prompts": self.prompts(), "called": self.called()}
         elif self.pixels is not None or self.boxes is not None:
             values |= {"called": self.called()}
+        if version := self.card().version:
+            values |= {"version": version}
         return values | {"rules": RULES}
 
     @property

@@ -58,3 +58,13 @@ def digits(word: str) -> str:
     if head in TENS and (not rest or rest in ONES):
         return str(TENS[head] + ONES.get(rest, 0))
     return word
+
+
+def kind_of(question: str) -> str:
+    """What a question asks: ``count``, ``place``, ``presence`` (yes or no) or ``other``."""
+    text = question.lower().strip()
+    if text.startswith(("how many", "count ", "what is the number")):
+        return "count"
+    if "location" in text or text.startswith("where"):
+        return "place"
+    return "presence" if text.startswith(("is ", "are ", "does ", "do ", "can ", "has ", "was ")) else "other"

@@ -42,7 +42,7 @@ class Told:
 
 def from_ucm(root: Path, split: Split, views: int = 1) -> Iterator[Told]:
     """UC Merced: captions, classes, object labels, questions."""
-    names = [NAMES.get(name, name) for name in _flags(root)]
+    names = [NAMES.get(name, name) for name in ucm.names_of(root / "ucm_multilabels.txt")]
     for number, sample in enumerate(ucm.rows(root, split)):
         asks = [Ask("caption", words.CAPTION, sample.captions, not any(map(has_direction, sample.captions)))]
         asks.append(Ask("class", words.CLASS, (ucm.CARD.classes[str(sample.label)][0],)))
@@ -60,11 +60,6 @@ def from_ucm(root: Path, split: Split, views: int = 1) -> Iterator[Told]:
                 own += [words.locating(f"the {name}", name, None), words.every(name)]
         pixels = sample.pictures[0].read()
         yield from _views(sample.id, "ucm", pixels, 0.3, (*asks, *own), tuple(human), views, number, str(sample.label))
-
-
-def _flags(root: Path) -> list[str]:
-    head = (root / "ucm_multilabels.txt").read_text(encoding="utf-8").split("\n", 1)[0]
-    return [ucm.OBJECTS.get(name, name) for name in head.strip().split("\t")[1:]]
 
 
 def from_aid(root: Path, split: Split, views: int = 1) -> Iterator[Told]:

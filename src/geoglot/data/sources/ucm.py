@@ -58,7 +58,8 @@ OBJECTS = {
 def rows(root: Path, split: Split) -> Iterator[Sample]:
     """Give the scenes of a split, 0.3 m a pixel."""
     file = require(root / "ucm_captions_qa.jsonl", CARD)
-    labels = labels_of(require(root / "ucm_multilabels.txt", CARD))
+    table = require(root / "ucm_multilabels.txt", CARD)
+    labels, names = labels_of(table), names_of(table)
     for row in of_split(file, split, CARD):
         yield Sample(
             id=row["image"],
@@ -66,17 +67,23 @@ def rows(root: Path, split: Split) -> Iterator[Sample]:
             pictures=(Picture(root / row["image"]),),
             captions=tuple(dict.fromkeys(row["captions"])),
             label=row["class"],
-            labels=labels.get(Path(row["image"]).stem, ()),
+            labels=(own := labels.get(Path(row["image"]).stem, ())),
+            lacking=tuple(name for name in names if name not in own) if own else (),
             turns=tuple(Turn(q, a) for q, a in row["qa"]),
             gsd=0.3,
         )
 
 
+def names_of(file: Path) -> list[str]:
+    """The object labels of the published table of flags, in its order."""
+    head = file.read_text(encoding="utf-8").split("\n", 1)[0]
+    return [OBJECTS.get(name, name) for name in head.strip().split("\t")[1:]]
+
+
 def labels_of(file: Path) -> dict[str, tuple[str, ...]]:
     """Give the object labels by the name of the image, from the published table of flags."""
-    head, *lines = file.read_text(encoding="utf-8").splitlines()
-    names = [OBJECTS.get(name, name) for name in head.split("\t")[1:]]
-    table = {}
+    names, table = names_of(file), {}
+    _, *lines = file.read_text(encoding="utf-8").splitlines()
     for line in lines:
         key, *flags = line.split("\t")
         table[key] = tuple(name for name, flag in zip(names, flags, strict=False) if flag.strip() == "1")

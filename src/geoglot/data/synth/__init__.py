@@ -18,8 +18,10 @@ from geoglot.data.synth.series import Pair, Series, pair, series
 from geoglot.data.synth.truth import Rendered, Truth
 from geoglot.data.synth.world import World
 
+RENDERER = "1"  # counted up when the pictures, or what is said of them, become others
+
 __all__ = [
-    "BANDS", "CLASSES", "KINDS", "PLANS", "SCENES", "SEARCHES", "WORKS", "DemoScene", "Event", "Instance", "Labelled", "Pair",
-    "Plan", "Planned", "Question", "Rendered", "Search", "Series", "Truth", "View", "World", "balanced", "compose", "demo_scenes",
-    "describe", "landscape", "pair", "render", "scene", "scene_class", "series",
+    "BANDS", "CLASSES", "KINDS", "PLANS", "RENDERER", "SCENES", "SEARCHES", "WORKS", "DemoScene", "Event", "Instance", "Labelled",
+    "Pair", "Plan", "Planned", "Question", "Rendered", "Search", "Series", "Truth", "View", "World", "balanced", "compose",
+    "demo_scenes", "describe", "landscape", "pair", "render", "scene", "scene_class", "series",
 ]  # fmt: skip

@@ -59,10 +59,11 @@ def run(job: Job) -> Outcome:
         for row in np.argsort(each, kind="stable").tolist()
         if each[row] < 0.5
     ]
-    return Outcome(metric, places, "captions found among those of training", found, mistakes, {"meteor": _meteor(metric)})
+    return Outcome(metric, places, "captions found among those of training", found, mistakes, {"meteor": meteor_of(metric)})
 
 
-def _meteor(metric: Captions) -> float | str:
+def meteor_of(metric: Captions) -> float | str:
+    """METEOR of the answers, or what it lacks here."""
     lacking = meteor.missing()
     if lacking is not None:
         return lacking
