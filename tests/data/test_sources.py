@@ -117,7 +117,8 @@ EXPECTED = OURS | LAYOUTS
 
 
 def test_every_source_is_tested_here() -> None:
-    assert set(names("data.sources")) == set(EXPECTED)
+    # what is rendered is read from nowhere: see evals/test_conversing.py
+    assert set(names("data.sources")) - {"rendered"} == set(EXPECTED)
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
