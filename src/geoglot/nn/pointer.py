@@ -1,7 +1,8 @@
 """A head that picks, among the objects that were found in a picture, the one that words mean.
 
 Boxes that a detector gave, not digits that a language model writes: which of them is meant is decided by attention among the
-objects, with how they lie to one another (left of, larger than) added to the scores of attention, and to the words.
+objects, with how they lie to one another (left of, larger than) added to the scores of attention, and to the words. Its place
+in eleven orders (second from the left, largest) is counted softly for each object among those of the kind that the words name.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from torch import Tensor, nn
 from geoglot.core.config import Config
 
 PAIR = 9  # numbers that say how two boxes lie to one another
+POINTS = ((0.5, 0.5), (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))  # the middle and the corners
+ORDERS = 6 + len(POINTS)  # from the left, right, top, bottom, by size either way, by nearness to points
+SHARP, WIDE = 80.0, 8.0  # how sharply places in the unit square, and logarithms of areas, come one before another
+FIRST = 3  # ranks that are told apart
 
 
 class PointerConfig(Config):
@@ -83,6 +88,7 @@ class Pointer(nn.Module):
         nn.init.normal_(self.places, std=0.1)
         self.reader = nn.TransformerEncoderLayer(dim, config.heads, 2 * dim, config.dropout, "gelu", batch_first=True)
         self.steps = nn.ModuleList(Step(config) for _ in range(config.layers))
+        self.kind, self.ranks = nn.Linear(dim, 1), nn.Linear(ORDERS * (FIRST + 1) + 1, dim)
         self.last = nn.LayerNorm(dim)
         self.score, self.nobody, self.move = nn.Linear(dim, 1), nn.Linear(2 * dim, 1), nn.Linear(dim, 4)
         nn.init.zeros_(self.move.weight)
@@ -110,8 +116,12 @@ class Pointer(nn.Module):
         lie = pairs(boxes)
         t = words.shape[1]
         words = self.reader(self.words(words) + self.places[:t], src_key_padding_mask=~real)
-        for step in self.steps:
+        for number, step in enumerate(self.steps):
             x = step(x, lie, there, words, real)
+            if number == 0:
+                kind = self.kind(x)[..., 0].sigmoid() * there
+                kind = torch.cat([kind[:, :-1], torch.zeros_like(kind[:, -1:])], 1)  # nothing is of no kind
+                x = x + self.ranks(torch.cat([places(boxes, kind), kind[..., None]], -1))
         x = self.last(x)
         logits = self.score(x[:, :-1])[..., 0].masked_fill(~found.there, -1e4)
         best = torch.where(found.there[..., None], x[:, :-1], x.new_full((), -1e4)).amax(1) if x.shape[1] > 1 else x[:, -1]
@@ -140,6 +150,27 @@ def move_to(boxes: Tensor, wanted: Tensor) -> Tensor:
     side, other = ((b[..., 2:] - b[..., :2]).clamp(min=1e-4) for b in (boxes, wanted))
     way = (wanted[..., :2] + wanted[..., 2:] - boxes[..., :2] - boxes[..., 2:]) / 2 / side
     return torch.cat([way, (other / side).log()], -1)
+
+
+def orders(boxes: Tensor) -> Tensor:
+    """By what boxes (B, K, 4) are put in order (B, K, 11), each the smaller the nearer to the first."""
+    x, y = (boxes[..., 0] + boxes[..., 2]) / 2, (boxes[..., 1] + boxes[..., 3]) / 2
+    area = ((boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])).clamp(min=1e-8).log() * (WIDE / SHARP)
+    near = [((x - a).square() + (y - b).square() + 1e-8).sqrt() for a, b in POINTS]
+    return torch.stack([x, -x, y, -y, area, -area, *near], -1)
+
+
+def places(boxes: Tensor, kind: Tensor) -> Tensor:
+    """The place (B, K, 11 * 4) of each box (B, K, 4) in the orders among those whose share of a ``kind`` (B, K) counts.
+
+    Of each order: how near the place is to the first, second and third, and the logarithm of one more than it.
+    """
+    value = orders(boxes)
+    before = (SHARP * (value[:, :, None] - value[:, None])).sigmoid()  # (B, i, j, order): j before i
+    rank = torch.einsum("bijo,bj->bio", before, kind) - 0.5 * kind[..., None]
+    steps = torch.arange(FIRST, device=boxes.device, dtype=rank.dtype)
+    near = (-((rank[..., None] - steps).square()) / 0.3).exp()
+    return torch.cat([near, rank.clamp(min=0).log1p()[..., None]], -1).flatten(2)
 
 
 def pairs(boxes: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from geoglot.data.build.talks import FINE
 from geoglot.metrics.cider import Cider
 from geoglot.models.eyes import Seen, objects, sight
 from geoglot.nn.pointer import Pointer, moved
-from geoglot.nn.saying import answer, padded
+from geoglot.nn.saying import Answered, answer, padded
 from geoglot.nn.talk import Talk
 from geoglot.text.answers import normal
 from geoglot.text.pieces import Pieces
@@ -24,6 +24,7 @@ from geoglot.zoo._talk_words import Ask
 FOLDS = 5
 PART = 64
 SOME = 400  # questions of a task that are measured
+SHORT = (("ucm", "human"), ("ucm", "presence"), ("rendered", "presence"), ("rendered", "count"), ("rendered", "colour"))
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,19 @@ def fold_of(name: str) -> int:
     return int(hashlib.sha256(name.encode()).hexdigest(), 16) % FOLDS
 
 
-def replies(talk: Talk, held: Held, asks: Sequence[tuple[Row, str]]) -> list[list[int]]:
-    """Pieces of greedy answers to questions about pictures."""
-    made: list[list[int]] = []
+def replies(talk: Talk, held: Held, asks: Sequence[tuple[Row, str]]) -> Answered:
+    """Pieces and chances of greedy answers to questions about pictures."""
+    ids_, chance = list[list[int]](), list[float]()
     pieces = held.pieces
     for start in range(0, len(asks), PART):
         some = asks[start : start + PART]
         with torch.inference_mode():
             past = talk.prefix(sight([[held.seen[k] for k in row.seen] for row, _ in some]))
         ids, real = padded([[pieces.ask, *pieces.ids(q), pieces.say] for _, q in some], pieces.pad)
-        made += answer(talk, past, ids, real, pieces.end, 40).ids
-    return made
+        made = answer(talk, past, ids, real, pieces.end, 40)
+        ids_ += made.ids
+        chance += made.chance
+    return Answered(ids_, chance)
 
 
 def measure(talk: Talk, pointer: Pointer, held: Held) -> dict[str, float]:
@@ -61,16 +64,16 @@ def measure(talk: Talk, pointer: Pointer, held: Held) -> dict[str, float]:
     for source in ("ucm", "aid_rsicd"):
         rows = [row for row in held.rows if row.told.source == source]
         rows = rows[:: max(1, len(rows) // 250)]
-        said = [held.pieces.words(ids) for ids in replies(talk, held, [(row, "Describe this image.") for row in rows])]
+        said = [held.pieces.words(ids) for ids in replies(talk, held, [(row, "Describe this image.") for row in rows]).ids]
         found[f"{source} cider"] = cider(said, [row.asks["caption"][0].answers for row in rows])
     for source, task in (
         ("ucm", "human"), ("ucm", "class"), ("ucm", "presence"), ("ucm", "premise"), ("ucm", "refusal"), ("rendered", "presence"),
         ("rendered", "premise"), ("rendered", "refusal"), ("rendered", "count"), ("rendered", "scene"), ("rendered", "colour"),
         ("vhr10", "count"), ("dates", "changed"),
     ):  # fmt: skip
-        found[f"{source} {task}"] = right(talk, held, source, task)
+        found[f"{source} {task}"] = _share(right(talk, held, source, task)[0])
     for source, least in (("rendered", 3), ("rendered", 0), ("vhr10", 0)):
-        found[f"{source} located{'' if least == 0 else ' of many'}"] = located(talk, pointer, held, source, least)
+        found[f"{source} located{'' if least == 0 else ' of many'}"] = _share(located(talk, pointer, held, source, least)[0])
     return found
 
 
@@ -85,22 +88,44 @@ def _spread(asks: list[tuple[Row, Ask]]) -> list[tuple[Row, Ask]]:
     return [asks[int(k)] for k in np.linspace(0, len(asks) - 1, min(SOME, len(asks)))]
 
 
-def right(talk: Talk, held: Held, source: str, task: str) -> float:
-    """Share of the questions of a task that are answered as they should be, in per cent; NaN without any."""
+def _share(good: Sequence[bool]) -> float:
+    return 100 * float(np.mean(good)) if good else float("nan")
+
+
+def calibration(talk: Talk, pointer: Pointer, held: Held) -> dict[str, dict[str, float]]:
+    """How chances of short answers ("words") and of boxes ("box") become shares of right ones, on the questions of validation."""
+    parts = [right(talk, held, source, task) for source, task in SHORT]
+    words = platt([c for _, chances in parts for c in chances], [g for good, _ in parts for g in good])
+    good, chance = located(talk, pointer, held, "rendered", 0)
+    return {"words": words, "box": platt(chance, good)}
+
+
+def platt(chance: Sequence[float], good: Sequence[bool]) -> dict[str, float]:
+    """The sigmoid of a line of the logit that fits best, by Newton's method (Platt 1999), with a little penalty on the slope."""
+    p = np.clip(np.array(chance), 1e-6, 1 - 1e-6)
+    x = np.stack([np.log(p / (1 - p)), np.ones(len(p))], 1)
+    y, weight, pull = np.array(good, float), np.array([1.0, 0.0]), np.diag([1.0, 1e-3])
+    for _ in range(30):
+        q = 1 / (1 + np.exp(-x @ weight))
+        slope = x.T @ (q - y) + pull @ (weight - [1.0, 0.0])
+        weight = weight - np.linalg.solve(x.T @ (x * (q * (1 - q))[:, None]) + pull, slope)
+    return {"slope": float(weight[0]), "bias": float(weight[1])}
+
+
+def right(talk: Talk, held: Held, source: str, task: str) -> tuple[list[bool], list[float]]:
+    """Which questions of a task are answered as they should be, and the chances of the answers."""
     asks = [(row, ask) for row in held.rows if row.told.source == source for ask in row.asks.get(task, ())]
-    if not asks:
-        return float("nan")
     asks = _spread(asks)
     said = replies(talk, held, [(row, ask.questions[k % len(ask.questions)]) for k, (row, ask) in enumerate(asks)])
     good = []
-    for ids, (_, ask) in zip(said, asks, strict=True):
+    for ids, (_, ask) in zip(said.ids, asks, strict=True):
         wanted = [held.pieces.said(text)[:-1] for text in ask.answers]
         good.append(ids in wanted or normal(held.pieces.words(ids)) in {normal(text) for text in ask.answers} - {""})
-    return 100 * float(np.mean(good))
+    return good, [float(np.exp(c)) for c in said.chance]
 
 
-def located(talk: Talk, pointer: Pointer, held: Held, source: str, least: int) -> float:
-    """Share of expressions, of one among ``least`` others or more, whose box is met at an overlap of one half, in per cent."""
+def located(talk: Talk, pointer: Pointer, held: Held, source: str, least: int) -> tuple[list[bool], list[float]]:
+    """Which expressions, of one among ``least`` others or more, meet their box at an overlap of one half, and their chances."""
     asks = [
         (row, ask)
         for row in held.rows
@@ -108,7 +133,7 @@ def located(talk: Talk, pointer: Pointer, held: Held, source: str, least: int) -
         for ask in row.asks.get("locate", ())
         if ask.box is not None and ask.rivals >= least
     ]
-    good = []
+    good, chance = list[bool](), list[float]()
     asks = _spread(asks)
     for start in range(0, len(asks), PART):
         some = asks[start : start + PART]
@@ -122,6 +147,7 @@ def located(talk: Talk, pointer: Pointer, held: Held, source: str, least: int) -
             here = objects(shown)
             logits, by = pointer(here, talk.words(ids), ids != held.pieces.pad)
             best, boxes = logits[:, :-1].argmax(1).tolist(), moved(here.boxes, by).numpy()
+            chance += logits.softmax(1)[:, :-1].amax(1).tolist()
         for row, (k, seen, (_, ask)) in enumerate(zip(best, shown, some, strict=True)):
             good.append(k < len(seen.boxes) and ask.box is not None and float(overlap(boxes[row, [k]], ask.box)[0]) >= 0.5)
-    return 100 * float(np.mean(good)) if good else float("nan")
+    return good, chance

@@ -42,7 +42,8 @@ class Recipe(Config):
     places are rendered; of photographs there are ``views``, turned and cut. A batch has ``pictures``, ``each`` of which is asked
     so many questions, and ``pointed`` expressions. ``human`` says whether questions that people made of UC Merced are taught;
     without, neither are the object labels of the pictures that have any. ``fold`` of five leaves out a part of the pictures with
-    such questions, and takes in the validation's. ``start`` is a model to go on from.
+    such questions, and takes in the validation's. ``start`` is a model to go on from; with ``only`` "talk" or "pointer" that part
+    alone learns, and a pointer that learns alone begins anew.
     """
 
     recipe: Literal["nano_chat"] = "nano_chat"
@@ -60,6 +61,7 @@ class Recipe(Config):
     human: bool = True
     fold: int | None = None
     start: str | None = None
+    only: Literal["both", "talk", "pointer"] = "both"
     lr: float = 1e-3
     talk: TalkConfig = TalkConfig()
     pointer: PointerConfig = PointerConfig()
@@ -79,6 +81,8 @@ class Trained(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (A, W) of the pieces that are to be said, (Q, K + 1) of the objects that may be meant, and moves of these."""
+        if not self.talk.words.weight.requires_grad:
+            self.talk.eval()
         logits = self.talk(batch.sight, batch.of, batch.ids, batch.real, batch.asked, batch.shift)
         return logits, *self.pointer(batch.objects, self.talk.words(batch.question), batch.heard)
 
@@ -146,20 +150,25 @@ def taught(told: Sequence[Told], recipe: Recipe) -> list[Told]:
     ]
 
 
-def build(recipe: Recipe, rows: Sequence[Row], everything: Sequence[Seen]) -> tuple[Trained, Pieces]:
-    """Give an untrained model, or the one to go on from; words are learned from all texts of the run."""
+def build(recipe: Recipe, rows: Sequence[Row], everything: Sequence[Seen], folder: Path) -> tuple[Trained, Pieces]:
+    """Give an untrained model, or the one to go on from; words are learned from all texts of the run, and kept in its folder."""
     torch.manual_seed(recipe.train.seed)
-    if recipe.start is not None:
-        parts = chat_parts.restore(Path(recipe.start))
-        return Trained(parts.talk.requires_grad_(True), parts.pointer.requires_grad_(True)), parts.pieces
-    pieces = Pieces(learn(_texts(rows), recipe.words))
-    wide = {"words": len(pieces), "counts": len(everything[0].counts), "concepts": len(everything[0].concepts)}
-    talk = Talk(recipe.talk.model_copy(update=wide))
-    some = everything[:: max(1, len(everything) // 4000)]
-    talk.prepare(*(torch.from_numpy(np.stack([getattr(one, name) for one in some])) for name in ("counts", "concepts")))
     sizes = {"features": everything[0].features.shape[1], "words": recipe.talk.dim}
+    some = everything[:: max(1, len(everything) // 4000)]
     pointer = Pointer(recipe.pointer.model_copy(update=sizes))
     pointer.prepare(torch.from_numpy(np.concatenate([one.features for one in some])))
+    if recipe.start is not None:
+        parts = chat_parts.restore(Path(recipe.start))
+        held = pointer if recipe.only == "pointer" else parts.pointer.requires_grad_(recipe.only == "both")
+        return Trained(parts.talk.requires_grad_(recipe.only != "pointer"), held), parts.pieces
+    words = folder / "pieces.json"
+    if not words.exists():  # learning anew would give pieces of one frequency in another order
+        folder.mkdir(parents=True, exist_ok=True)
+        words.write_text(learn(_texts(rows), recipe.words), encoding="utf-8")
+    pieces = Pieces(words.read_text(encoding="utf-8"))
+    wide = {"words": len(pieces), "counts": len(everything[0].counts), "concepts": len(everything[0].concepts)}
+    talk = Talk(recipe.talk.model_copy(update=wide))
+    talk.prepare(*(torch.from_numpy(np.stack([getattr(one, name) for one in some])) for name in ("counts", "concepts")))
     return Trained(talk, pointer), pieces
 
 
@@ -184,7 +193,7 @@ def run(recipe: Recipe, folder: Path) -> Trained:
         places = places | {name: start + place for name, place in other[2].items()}
         told = told + more
     rows = rows_of(taught(told, recipe), places)
-    trained, pieces = build(recipe, rows, everything)
+    trained, pieces = build(recipe, rows, everything, folder)
     longest = min(recipe.longest, trained.talk.config.longest)
     stream = Stream(
         rows, everything, pieces, recipe.mix, recipe.pictures, recipe.each, recipe.pointed, recipe.train.seed, longest
@@ -199,14 +208,15 @@ def run(recipe: Recipe, folder: Path) -> Trained:
         trained,
         stream.batch,
         lambda module, batch: compare(module, batch, recipe.weight),
-        [Group(list(trained.parameters()), recipe.lr)],
+        [Group([p for p in trained.parameters() if p.requires_grad], recipe.lr)],
         recipe.train,
         folder,
         recipe,
         measured,
     )
     if is_main():
-        card = ChatCard(model.spec.hash, CONCEPTS, {}, {k: round(v, 3) for k, v in measured(trained).items()})
+        sure = figures.calibration(trained.talk, trained.pointer, held)
+        card = ChatCard(model.spec.hash, CONCEPTS, sure, {k: round(v, 3) for k, v in measured(trained).items()})
         head, found = head_of(file_of(recipe.find))
         chat_parts.save(
             Parts(trained.talk, trained.pointer, head, found, pieces, card), folder / "nano-chat.safetensors", model.spec
