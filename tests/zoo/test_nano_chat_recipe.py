@@ -21,7 +21,7 @@ from geoglot.text.pieces import LOCATE
 from geoglot.train.loop import TrainConfig
 from geoglot.zoo import _talk_figures as figures
 from geoglot.zoo import _talk_words as words
-from geoglot.zoo import nano_chat
+from geoglot.zoo import nano_chat, nano_chat_folds
 from geoglot.zoo._talk_batches import mirrored, overlap
 from geoglot.zoo._talk_corpus import Told
 from geoglot.zoo._talk_seen import Shown, circumstances, turned
@@ -30,7 +30,7 @@ from geoglot.zoo._talk_words import Ask
 TINY = {"dim": 32, "layers": 1, "heads": 2, "inner": 48, "cells": 32, "side": 3, "whole": 16, "longest": 96}
 
 
-def material(recipe: nano_chat.Recipe, split: str) -> Iterator[tuple[str, list[Told]]]:
+def material(recipe: nano_chat.Recipe, split: str, names: tuple[str, ...] = ()) -> Iterator[tuple[str, list[Told]]]:
     """Pictures of noise of three sources."""
     told = []
     for number, source in enumerate(("ucm", "aid_rsicd", "rendered", "vhr10", "dates") * 2):
@@ -98,7 +98,7 @@ def test_a_run_goes_on_and_gives_a_model_that_answers(recipe: nano_chat.Recipe, 
     reply = chat.reply((Said("user", "How many ships are there?"),), (picture(0),))
     assert reply.confidence is None or 0 <= reply.confidence <= 1
     card = chat_parts.restore(tmp_path / "whole" / "nano-chat.safetensors").card
-    assert set(card.calibration) == {"words", "box"}
+    assert set(card.calibration) == {"words", "box", "refuse"}
     assert card.figures["ucm cider"] >= 0
     alone = recipe.model_copy(update={"start": str(tmp_path / "whole" / "nano-chat.safetensors"), "only": "pointer"})
     kept = nano_chat.run(alone, tmp_path / "pointer").state_dict()
@@ -158,3 +158,15 @@ def test_another_view_has_the_old_size() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)
     assert turned(pixels, (1, 2)).shape == pixels.shape
     assert HASH
+
+
+def test_folds_are_measured_beside_their_prior(recipe: nano_chat.Recipe, tmp_path: Path) -> None:
+    nano_chat.run(recipe.model_copy(update={"human": False}), tmp_path / "base")
+    start = str(tmp_path / "base" / "nano-chat.safetensors")
+    found = nano_chat_folds.run(
+        nano_chat_folds.Recipe(chat=recipe.model_copy(update={"start": start, "only": "talk"})), tmp_path / "folds"
+    )
+    assert found["questions"] == found["pictures"] == 4
+    assert 0 <= found["accuracy"] <= 100
+    assert len(found["above the prior"]) == 3
+    assert (tmp_path / "folds" / "folds.json").exists()

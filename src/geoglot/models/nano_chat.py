@@ -29,9 +29,10 @@ from geoglot.models.dual import DualModel, open_native
 from geoglot.models.eyes import Circumstances, Eyes, Seen, objects, sight
 from geoglot.models.files import native
 from geoglot.nn.pointer import moved
-from geoglot.nn.saying import Answered, answer, padded, steps
+from geoglot.nn.saying import Answered, Lean, answer, padded, steps
 from geoglot.nn.talk import DATES, Past
 from geoglot.text.consensus import agreed
+from geoglot.text.pieces import Pieces
 
 TOWER = "nano"
 KEPT = 16  # pictures and sets of pictures whose sight is kept between turns
@@ -75,7 +76,7 @@ class NanoChat:
         ids, real = padded([one.ids for one in asked], self.pieces.pad, self.device)
         with torch.inference_mode():
             past = self.talk.prefix(sight([one.seen for one in asked], self.device)) if len(asked) > 1 else self._kept(asked[0])
-        said = answer(self.talk, past, ids, real, self.pieces.end, MOST, barred=self._barred)
+        said = answer(self.talk, past, ids, real, self.pieces.end, MOST, barred=self._barred, lean=self._lean)
         return [
             self._reply(one, Answered([said.ids[k]], [said.chance[k]]), past.rows(torch.tensor([k], device=self.device)))
             for k, one in enumerate(asked)
@@ -87,7 +88,7 @@ class NanoChat:
         ids, real = padded([one.ids], self.pieces.pad, self.device)
         found: list[int] = []
         told = ""
-        for piece, _ in steps(self.talk, self._kept(one), ids, real, self.pieces.end, MOST, barred=self._barred):
+        for piece, _ in steps(self.talk, self._kept(one), ids, real, self.pieces.end, MOST, barred=self._barred, lean=self._lean):
             if int(piece) in (self.pieces.locate, self.pieces.all):
                 yield self.reply(turns, pictures).text
                 return
@@ -102,6 +103,12 @@ class NanoChat:
     @property
     def _barred(self) -> tuple[int, ...]:
         return self.pieces.pad, self.pieces.unknown, self.pieces.ask, self.pieces.say
+
+    @property
+    def _lean(self) -> Lean | None:
+        """How much sooner than it would it says that something is not there, so that it errs as rarely either way."""
+        told = self.parts.card.calibration.get("refuse")
+        return None if told is None else leaning(self.pieces, told["bias"])
 
     def _asked(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Asked:
         spoken = [turn for turn in turns if turn.role != "system"]
@@ -217,6 +224,11 @@ class NanoChat:
         if told is None:
             return chance
         return 1 / (1 + math.exp(-(told["slope"] * math.log(chance / (1 - chance)) + told["bias"])))
+
+
+def leaning(pieces: Pieces, more: float) -> Lean:
+    """What leans towards "no" after "there is" and "there are"."""
+    return Lean(pieces.one("no"), tuple((pieces.one("there"), pieces.one(verb)) for verb in ("is", "are")), more)
 
 
 def _used(kept: OrderedDict[Any, Any], key: Any) -> Any:

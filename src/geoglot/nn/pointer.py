@@ -52,18 +52,17 @@ class Step(nn.Module):
         self.heads = config.heads
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(3))
         self.mix, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
-        self.lie = nn.Sequential(nn.Linear(PAIR, 32), nn.GELU(), nn.Linear(32, config.heads))
         self.ask, self.told, self.heard = nn.Linear(dim, dim), nn.Linear(dim, 2 * dim), nn.Linear(dim, dim)
         self.turn = nn.Linear(dim, config.heads)
         self.up, self.down = nn.Linear(dim, 2 * dim), nn.Linear(2 * dim, dim)
         self.drop = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, lie: Tensor, there: Tensor, words: Tensor, real: Tensor) -> Tensor:
-        """Map objects (B, K, D), with pairs ``lie`` (B, K, K, 9) and words (B, T, D), to objects (B, K, D)."""
+        """Map objects (B, K, D), with how pairs of them ``lie`` (B, heads, K, K) and words (B, T, D), to objects (B, K, D)."""
         b, k, d = x.shape
         q, key, v = self.mix(self.norms[0](x)).view(b, k, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         # how much each way of lying counts depends on what the object has heard so far
-        bias = self.lie(lie).permute(0, 3, 1, 2) * (1 + self.turn(x)).permute(0, 2, 1)[..., None]
+        bias = lie * (1 + self.turn(x)).permute(0, 2, 1)[..., None]
         bias = bias.masked_fill(~there[:, None, None, :], -1e4)
         x = x + self.drop(self.out(F.scaled_dot_product_attention(q, key, v, bias).transpose(1, 2).reshape(b, k, d)))
         q = self.ask(self.norms[1](x)).view(b, k, self.heads, -1).transpose(1, 2)
@@ -88,6 +87,7 @@ class Pointer(nn.Module):
         nn.init.normal_(self.places, std=0.1)
         self.reader = nn.TransformerEncoderLayer(dim, config.heads, 2 * dim, config.dropout, "gelu", batch_first=True)
         self.steps = nn.ModuleList(Step(config) for _ in range(config.layers))
+        self.lie = nn.Sequential(nn.Linear(PAIR, 16), nn.GELU(), nn.Linear(16, config.heads * config.layers))
         self.kind, self.ranks = nn.Linear(dim, 1), nn.Linear(ORDERS * (FIRST + 1) + 1, dim)
         self.last = nn.LayerNorm(dim)
         self.score, self.nobody, self.move = nn.Linear(dim, 1), nn.Linear(2 * dim, 1), nn.Linear(dim, 4)
@@ -113,11 +113,11 @@ class Pointer(nn.Module):
         x = torch.cat([x, self.none.expand(len(x), 1, -1)], 1)
         there = torch.cat([there, there.new_ones(len(x), 1)], 1)
         boxes = torch.cat([found.boxes, found.boxes.new_tensor((0.0, 0.0, 1.0, 1.0)).expand(len(x), 1, -1)], 1)
-        lie = pairs(boxes)
+        lie = self.lie(pairs(boxes)).permute(0, 3, 1, 2).chunk(len(self.steps), 1)
         t = words.shape[1]
         words = self.reader(self.words(words) + self.places[:t], src_key_padding_mask=~real)
         for number, step in enumerate(self.steps):
-            x = step(x, lie, there, words, real)
+            x = step(x, lie[number], there, words, real)
             if number == 0:
                 kind = self.kind(x)[..., 0].sigmoid() * there
                 kind = torch.cat([kind[:, :-1], torch.zeros_like(kind[:, -1:])], 1)  # nothing is of no kind

@@ -18,6 +18,20 @@ class Answered(NamedTuple):
     chance: list[float]
 
 
+class Lean(NamedTuple):
+    """What is added to the logit of a ``piece`` where it would follow one of the runs of two pieces in ``after``."""
+
+    piece: int
+    after: tuple[tuple[int, int], ...]
+    more: float
+
+    def on(self, logits: Tensor, said: Tensor) -> Tensor:
+        """Logits (B, W) after what was read last (B, 2)."""
+        here = torch.stack([(said == torch.tensor(pair, device=said.device)).all(1) for pair in self.after]).any(0)
+        logits[:, self.piece] += self.more * here
+        return logits
+
+
 def padded(rows: Sequence[Sequence[int]], pad: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
     """Numbers of pieces (B, T) with padding on the left, and which are real (B, T)."""
     longest = max(len(row) for row in rows)
@@ -29,7 +43,7 @@ def padded(rows: Sequence[Sequence[int]], pad: int, device: torch.device | str =
 @torch.inference_mode()
 def steps(
     talk: Talk, past: Past, ids: Tensor, real: Tensor, end: int, most: int, barred: Sequence[int] = (),
-    heat: float = 0.0, top: float = 0.9, seed: int = 0,
+    heat: float = 0.0, top: float = 0.9, seed: int = 0, lean: Lean | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:  # fmt: skip
     """Read questions (B, T) and give the next piece (B,) and its log chance (B,) until every row has ended.
 
@@ -37,14 +51,18 @@ def steps(
     (nucleus sampling, Holtzman et al. 2020). A row that has ended gives ends of log chance 0. ``barred`` pieces are not said.
     """
     rng = torch.Generator(device=ids.device).manual_seed(seed)
+    said = torch.zeros(len(ids), 2, dtype=ids.dtype, device=ids.device)
     done = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
     for _ in range(most):
         states, past = talk.read(ids, real, past)
         logits = talk.logits(states[:, -1]).float()
         logits[:, list(barred)] = -torch.inf
+        if lean is not None:
+            logits = lean.on(logits, said)
         chance = logits.log_softmax(-1)
         piece = chance.argmax(-1) if heat == 0 else _drawn(logits / heat, top, rng)
         piece = torch.where(done, end, piece)
+        said = torch.stack([said[:, 1], piece], 1)
         gained = torch.where(done, 0.0, chance.gather(1, piece[:, None])[:, 0])
         yield piece, gained
         real = ~done[:, None]

@@ -51,6 +51,10 @@ class Pieces:
         marks = {LOCATE: [self.locate], ALL: [self.all]}
         return [*(marks.get(answer) or self.ids(answer)), self.end]
 
+    def one(self, word: str) -> int:
+        """The piece of a short word; the first of several."""
+        return self.ids(word)[0]
+
     def words(self, ids: Sequence[int]) -> str:
         """The text of pieces, without marks, punctuation at the word before it."""
         plain = self.tokenizer.decode([i for i in ids if i >= len(MARKS)], skip_special_tokens=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from geoglot.data.build.talks import FINE
 from geoglot.metrics.cider import Cider
@@ -19,8 +20,9 @@ from geoglot.text.answers import normal
 from geoglot.text.pieces import Pieces
 from geoglot.text.ptb import tokenize
 from geoglot.zoo._talk_batches import Row, overlap
-from geoglot.zoo._talk_words import Ask
+from geoglot.zoo._talk_words import ABOUT, Ask
 
+Floats = NDArray[np.float32]
 FOLDS = 5
 PART = 64
 SOME = 400  # questions of a task that are measured
@@ -67,11 +69,17 @@ def measure(talk: Talk, pointer: Pointer, held: Held) -> dict[str, float]:
         said = [held.pieces.words(ids) for ids in replies(talk, held, [(row, "Describe this image.") for row in rows]).ids]
         found[f"{source} cider"] = cider(said, [row.asks["caption"][0].answers for row in rows])
     for source, task in (
-        ("ucm", "human"), ("ucm", "class"), ("ucm", "presence"), ("ucm", "premise"), ("ucm", "refusal"), ("rendered", "presence"),
-        ("rendered", "premise"), ("rendered", "refusal"), ("rendered", "count"), ("rendered", "scene"), ("rendered", "colour"),
+        ("ucm", "human"), ("ucm", "class"), ("ucm", "presence"), ("rendered", "presence"),
+        ("rendered", "count"), ("rendered", "scene"), ("rendered", "colour"),
         ("vhr10", "count"), ("dates", "changed"),
     ):  # fmt: skip
         found[f"{source} {task}"] = _share(right(talk, held, source, task)[0])
+    for source in ("ucm", "rendered"):
+        true, false = margins(talk, held, source)
+        more = leaning_of([(true, false)])
+        found |= dict(
+            zip((f"{source} accepted", f"{source} refused"), (100 * v for v in honesty(true, false, more)), strict=True)
+        )
     for source, least in (("rendered", 3), ("rendered", 0), ("vhr10", 0)):
         found[f"{source} located{'' if least == 0 else ' of many'}"] = _share(located(talk, pointer, held, source, least)[0])
     return found
@@ -93,11 +101,12 @@ def _share(good: Sequence[bool]) -> float:
 
 
 def calibration(talk: Talk, pointer: Pointer, held: Held) -> dict[str, dict[str, float]]:
-    """How chances of short answers ("words") and of boxes ("box") become shares of right ones, on the questions of validation."""
+    """How chances of short answers ("words") and of boxes ("box") become shares of right ones, and what is added to "no"."""
     parts = [right(talk, held, source, task) for source, task in SHORT]
     words = platt([c for _, chances in parts for c in chances], [g for good, _ in parts for g in good])
     good, chance = located(talk, pointer, held, "rendered", 0)
-    return {"words": words, "box": platt(chance, good)}
+    lean = leaning_of([margins(talk, held, source) for source in ("ucm", "rendered")])
+    return {"words": words, "box": platt(chance, good), "refuse": {"bias": lean}}
 
 
 def platt(chance: Sequence[float], good: Sequence[bool]) -> dict[str, float]:
@@ -110,6 +119,46 @@ def platt(chance: Sequence[float], good: Sequence[bool]) -> dict[str, float]:
         slope = x.T @ (q - y) + pull @ (weight - [1.0, 0.0])
         weight = weight - np.linalg.solve(x.T @ (x * (q * (1 - q))[:, None]) + pull, slope)
     return {"slope": float(weight[0]), "bias": float(weight[1])}
+
+
+def margins(talk: Talk, held: Held, source: str) -> tuple[Floats, Floats]:
+    """By how much "no" is likelier than all else after "there is" or "there are": of true premises (N,), of false ones (M,)."""
+    pieces = held.pieces
+    no, there = pieces.one("no"), pieces.one("there")
+    made = []
+    for task in ("premise", "refusal"):
+        asks = [(row, ask) for row in held.rows if row.told.source == source for ask in row.asks.get(task, ())]
+        asks = _spread([(row, ask) for row, ask in asks if ask.questions[0].startswith(ABOUT[0].partition("{")[0])])
+        found: list[float] = []
+        for start in range(0, len(asks), PART):
+            part = asks[start : start + PART]
+            rows = []
+            for k, (_, ask) in enumerate(part):
+                verb = pieces.ids(ask.answers[0])[1]
+                rows.append([pieces.ask, *pieces.ids(ask.questions[k % len(ask.questions)]), pieces.say, there, verb])
+            with torch.inference_mode():
+                past = talk.prefix(sight([[held.seen[k] for k in row.seen] for row, _ in part]))
+                states, _ = talk.read(*padded(rows, pieces.pad), past)
+                logits = talk.logits(states[:, -1]).float()
+            logits = logits.clone()
+            told = logits[:, no].clone()
+            logits[:, no] = -torch.inf
+            found += (told - logits.amax(1)).tolist()
+        made.append(np.array(found, np.float32))
+    return made[0], made[1]
+
+
+def leaning_of(parts: Sequence[tuple[Floats, Floats]]) -> float:
+    """What is added to "no" so that the worst share, of true premises accepted or false ones refused, is the best."""
+    tried = np.linspace(-6, 6, 241)
+    worst = [min(share for true, false in parts for share in honesty(true, false, more)) for more in tried.tolist()]
+    best = np.flatnonzero(np.array(worst) >= max(worst) - 1e-9)
+    return float(tried[best[len(best) // 2]])
+
+
+def honesty(true: Floats, false: Floats, more: float) -> tuple[float, float]:
+    """Shares of true premises accepted and of false ones refused."""
+    return float((true + more < 0).mean()), float((false + more >= 0).mean())
 
 
 def right(talk: Talk, held: Held, source: str, task: str) -> tuple[list[bool], list[float]]:

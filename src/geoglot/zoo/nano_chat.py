@@ -33,6 +33,7 @@ from geoglot.zoo._talk_corpus import Told
 from geoglot.zoo._talk_seen import seen
 
 HELD_PLACES = 30
+NOTHING = np.zeros((0, 0, 3), np.uint8)
 
 
 class Recipe(Config):
@@ -109,30 +110,37 @@ def compare(module: nn.Module, batch: Batch, weight: float) -> tuple[Tensor, dic
     return loss, told
 
 
-def material(recipe: Recipe, split: Split) -> Iterator[tuple[str, list[Told]]]:
+SOURCES = ("ucm", "aid", "vhr10", "rendered")
+
+
+def material(recipe: Recipe, split: Split, names: Sequence[str] = SOURCES) -> Iterator[tuple[str, list[Told]]]:
     """Pictures of a split with what is asked, in parts under names for the cache."""
     root, cache = Path(recipe.root), Path(recipe.cache)
     views = recipe.views if split == "train" else 1
     for name, make in (("ucm", corpus.from_ucm), ("aid", corpus.from_aid)):
-        for k in range(views):
+        for k in range(views if name in names else 0):
             every = make(root, split, k + 1)
             yield f"{name}-{split}-{k + 1}", [one for one in every if (f"@{k}" in one.id) == (k > 0)]
-    yield f"vhr10-{split}", list(corpus.from_vhr10(root, split))
-    places = recipe.places if split == "train" else HELD_PLACES
-    yield f"rendered-{split}-{places}", list(corpus.from_rendered(split, places, cache))
+    if "vhr10" in names:
+        yield f"vhr10-{split}", list(corpus.from_vhr10(root, split))
+    if "rendered" in names:
+        places = recipe.places if split == "train" else HELD_PLACES
+        yield f"rendered-{split}-{places}", list(corpus.from_rendered(split, places, cache))
 
 
-def looked(recipe: Recipe, eyes: Eyes, split: Split) -> tuple[list[Told], list[Seen], dict[str, int]]:
-    """Pictures of a split, all that was seen of them, and where among that by name."""
+def looked(
+    recipe: Recipe, eyes: Eyes, split: Split, names: Sequence[str] = SOURCES
+) -> tuple[list[Told], list[Seen], dict[str, int]]:
+    """Pictures of a split, all that was seen of them, and where among that by name; pixels are not kept."""
     told: list[Told] = []
     everything: list[Seen] = []
     places: dict[str, int] = {}
-    for name, some in material(recipe, split):
+    for name, some in material(recipe, split, names):
         shown = [one for each in some for one in each.shown]
         for k, one in enumerate(seen(eyes, name, shown, Path(recipe.cache))):
             places[shown[k].name] = len(everything)
             everything.append(one)
-        told += some
+        told += [replace(one, shown=tuple(replace(s, pixels=NOTHING) for s in one.shown)) for one in some]
     return told, everything, places
 
 
@@ -170,6 +178,13 @@ def build(recipe: Recipe, rows: Sequence[Row], everything: Sequence[Seen], folde
     talk = Talk(recipe.talk.model_copy(update=wide))
     talk.prepare(*(torch.from_numpy(np.stack([getattr(one, name) for one in some])) for name in ("counts", "concepts")))
     return Trained(talk, pointer), pieces
+
+
+def pieces_of(recipe: Recipe, folder: Path) -> Pieces:
+    """The word pieces of a run."""
+    if recipe.start is not None:
+        return chat_parts.restore(Path(recipe.start)).pieces
+    return Pieces((folder / "pieces.json").read_text(encoding="utf-8"))
 
 
 def _texts(rows: Sequence[Row]) -> Iterator[str]:
