@@ -12,7 +12,7 @@ import torch
 
 from chat_kit import HASH, picture, tiny_parts, tiny_tower
 from geoglot.core.protocols import Said
-from geoglot.models import chat_parts, detector, nano
+from geoglot.models import chat_parts, detector, nano, record
 from geoglot.models.eyes import Seen
 from geoglot.models.nano_chat import open_chat
 from geoglot.nn.pointer import PointerConfig
@@ -98,6 +98,9 @@ def test_a_run_goes_on_and_gives_a_model_that_answers(recipe: nano_chat.Recipe, 
     reply = chat.reply((Said("user", "How many ships are there?"),), (picture(0),))
     assert reply.confidence is None or 0 <= reply.confidence <= 1
     card = chat_parts.restore(tmp_path / "whole" / "nano-chat.safetensors").card
+    known = record.of(tmp_path / "whole" / "nano-chat.safetensors")
+    assert known is not None
+    assert {name: taught.pictures for name, taught in known.sources.items()} == {"ucm": 2, "aid_rsicd": 2, "vhr10": 2}
     assert set(card.calibration) == {"words", "box", "refuse"}
     assert card.figures["ucm cider"] >= 0
     alone = recipe.model_copy(update={"start": str(tmp_path / "whole" / "nano-chat.safetensors"), "only": "pointer"})

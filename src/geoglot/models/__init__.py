@@ -29,8 +29,7 @@ def load(name: str | Path | ModelSpec, device: str = "auto", dtype: str = "auto"
 
         if activation is not None:
             raise InputError(f"{name} knows its own activation: leave activation out.")
-        if converses(name):
-            raise InputError(f"{name} converses and gives no vectors: take nano, or another image-text model.")
+        _gives_vectors(name)
         return dual.open_native(name, device, dtype)
     from geoglot.models import published
 
@@ -45,6 +44,11 @@ def converses(name: str | Path | ModelSpec) -> bool:
     from geoglot.models.files import native
 
     return "chat" in weights.header(native(name))[1]
+
+
+def _gives_vectors(name: str | Path) -> None:
+    if converses(name):
+        raise InputError(f"{name} converses and gives no vectors: take nano, or another image-text model.")
 
 
 def opened(name: str | Path, device: str = "auto", dtype: str = "auto", activation: str | None = None) -> Ready | Chat:
@@ -63,6 +67,7 @@ def text_encoder(model: str | Path | ModelSpec) -> TextEncoder:
     """
     name = model.id if isinstance(model, ModelSpec) else model
     if is_native(name):
+        _gives_vectors(name)
         from geoglot.models.nano_text import load_text
 
         return load_text(name)

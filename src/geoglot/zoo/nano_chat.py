@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from geoglot.core.config import Config
 from geoglot.data.sample import Split
-from geoglot.models import chat_parts
+from geoglot.models import chat_parts, record
 from geoglot.models.chat_parts import ChatCard, Parts
 from geoglot.models.detector import file_of, open_detector
 from geoglot.models.detector import restore as head_of
@@ -110,6 +111,7 @@ def compare(module: nn.Module, batch: Batch, weight: float) -> tuple[Tensor, dic
     return loss, told
 
 
+PHOTOGRAPHS = ("ucm", "aid_rsicd", "vhr10")
 SOURCES = ("ucm", "aid", "vhr10", "rendered")
 
 
@@ -180,6 +182,14 @@ def build(recipe: Recipe, rows: Sequence[Row], everything: Sequence[Seen], folde
     return Trained(talk, pointer), pieces
 
 
+def record_of(told: Sequence[Told], model: str) -> record.Record:
+    """What a run took of each source; turned views are no pictures of their own."""
+    count = Counter(one.source for one in told if "@" not in one.id)
+    sources = {name: record.Taught(pictures=count[name]) for name in PHOTOGRAPHS if count[name]}
+    other = [f"{name}: {count[name]:,} made-up pictures" for name in sorted(count) if name not in PHOTOGRAPHS]
+    return record.Record(model=f"nano-chat@{chat_parts.VERSION}", sources=sources, other=(*other, f"what {model} was taught"))
+
+
 def pieces_of(recipe: Recipe, folder: Path) -> Pieces:
     """The word pieces of a run."""
     if recipe.start is not None:
@@ -233,7 +243,7 @@ def run(recipe: Recipe, folder: Path) -> Trained:
         sure = figures.calibration(trained.talk, trained.pointer, held)
         card = ChatCard(model.spec.hash, CONCEPTS, sure, {k: round(v, 3) for k, v in measured(trained).items()})
         head, found = head_of(file_of(recipe.find))
-        chat_parts.save(
-            Parts(trained.talk, trained.pointer, head, found, pieces, card), folder / "nano-chat.safetensors", model.spec
-        )
+        file = folder / "nano-chat.safetensors"
+        record.write(record_of(told, model.spec.name), file)
+        chat_parts.save(Parts(trained.talk, trained.pointer, head, found, pieces, card), file, model.spec)
     return trained.eval()
