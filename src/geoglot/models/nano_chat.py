@@ -32,7 +32,6 @@ from geoglot.nn.pointer import moved
 from geoglot.nn.saying import Answered, Lean, answer, padded, steps
 from geoglot.nn.talk import DATES, Past
 from geoglot.text.consensus import agreed
-from geoglot.text.pieces import Pieces
 
 TOWER = "nano"
 KEPT = 16  # pictures and sets of pictures whose sight is kept between turns
@@ -105,10 +104,12 @@ class NanoChat:
         return self.pieces.pad, self.pieces.unknown, self.pieces.ask, self.pieces.say
 
     @property
-    def _lean(self) -> Lean | None:
-        """How much sooner than it would it says that something is not there, so that it errs as rarely either way."""
-        told = self.parts.card.calibration.get("refuse")
-        return None if told is None else leaning(self.pieces, told["bias"])
+    def _lean(self) -> tuple[Lean, ...]:
+        """How much sooner than it would it says that something is not there, or where it is: to err as rarely either way."""
+        told, pieces = self.parts.card.calibration, self.pieces
+        after = tuple((pieces.one("there"), pieces.one(verb)) for verb in ("is", "are"))
+        kinds = {"refuse": (pieces.one("no"), after), "locate": (pieces.locate, ((0, 0),))}
+        return tuple(Lean(*kinds[name], told[name]["bias"]) for name in kinds if name in told)
 
     def _asked(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Asked:
         spoken = [turn for turn in turns if turn.role != "system"]
@@ -224,11 +225,6 @@ class NanoChat:
         if told is None:
             return chance
         return 1 / (1 + math.exp(-(told["slope"] * math.log(chance / (1 - chance)) + told["bias"])))
-
-
-def leaning(pieces: Pieces, more: float) -> Lean:
-    """What leans towards "no" after "there is" and "there are"."""
-    return Lean(pieces.one("no"), tuple((pieces.one("there"), pieces.one(verb)) for verb in ("is", "are")), more)
 
 
 def _used(kept: OrderedDict[Any, Any], key: Any) -> Any:

@@ -19,7 +19,8 @@ class Answered(NamedTuple):
 
 
 class Lean(NamedTuple):
-    """What is added to the logit of a ``piece`` where it would follow one of the runs of two pieces in ``after``."""
+    """What is added to the logit of a ``piece`` where it would follow one of the runs of two pieces in ``after``, in an answer
+    that two zeros begin."""
 
     piece: int
     after: tuple[tuple[int, int], ...]
@@ -43,7 +44,7 @@ def padded(rows: Sequence[Sequence[int]], pad: int, device: torch.device | str =
 @torch.inference_mode()
 def steps(
     talk: Talk, past: Past, ids: Tensor, real: Tensor, end: int, most: int, barred: Sequence[int] = (),
-    heat: float = 0.0, top: float = 0.9, seed: int = 0, lean: Lean | None = None,
+    heat: float = 0.0, top: float = 0.9, seed: int = 0, lean: Sequence[Lean] = (),
 ) -> Iterator[tuple[Tensor, Tensor]]:  # fmt: skip
     """Read questions (B, T) and give the next piece (B,) and its log chance (B,) until every row has ended.
 
@@ -57,8 +58,8 @@ def steps(
         states, past = talk.read(ids, real, past)
         logits = talk.logits(states[:, -1]).float()
         logits[:, list(barred)] = -torch.inf
-        if lean is not None:
-            logits = lean.on(logits, said)
+        for one in lean:
+            logits = one.on(logits, said)
         chance = logits.log_softmax(-1)
         piece = chance.argmax(-1) if heat == 0 else _drawn(logits / heat, top, rng)
         piece = torch.where(done, end, piece)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,9 +21,11 @@ from geoglot.text.answers import normal
 from geoglot.text.pieces import Pieces
 from geoglot.text.ptb import tokenize
 from geoglot.zoo._talk_batches import Row, overlap
-from geoglot.zoo._talk_words import ABOUT, Ask
+from geoglot.zoo._talk_words import ABOUT, LOCATING, Ask
 
 Floats = NDArray[np.float32]
+Kind = Literal["refuse", "locate"]
+KINDS: tuple[Kind, ...] = ("refuse", "locate")
 FOLDS = 5
 PART = 64
 SOME = 400  # questions of a task that are measured
@@ -75,11 +78,10 @@ def measure(talk: Talk, pointer: Pointer, held: Held) -> dict[str, float]:
     ):  # fmt: skip
         found[f"{source} {task}"] = _share(right(talk, held, source, task)[0])
     for source in ("ucm", "rendered"):
-        true, false = margins(talk, held, source)
-        more = leaning_of([(true, false)])
-        found |= dict(
-            zip((f"{source} accepted", f"{source} refused"), (100 * v for v in honesty(true, false, more)), strict=True)
-        )
+        for kind in KINDS if source == "rendered" else KINDS[:1]:
+            true, false = margins(talk, held, source, kind)
+            shares = honesty(true, false, leaning_of([(true, false)]))
+            found |= {f"{source} {kind} {name}": 100 * v for name, v in zip(("accepted", "refused"), shares, strict=True)}
     for source, least in (("rendered", 3), ("rendered", 0), ("vhr10", 0)):
         found[f"{source} located{'' if least == 0 else ' of many'}"] = _share(located(talk, pointer, held, source, least)[0])
     return found
@@ -105,8 +107,9 @@ def calibration(talk: Talk, pointer: Pointer, held: Held) -> dict[str, dict[str,
     parts = [right(talk, held, source, task) for source, task in SHORT]
     words = platt([c for _, chances in parts for c in chances], [g for good, _ in parts for g in good])
     good, chance = located(talk, pointer, held, "rendered", 0)
-    lean = leaning_of([margins(talk, held, source) for source in ("ucm", "rendered")])
-    return {"words": words, "box": platt(chance, good), "refuse": {"bias": lean}}
+    refuse = leaning_of([margins(talk, held, source, "refuse") for source in ("ucm", "rendered")])
+    place = leaning_of([margins(talk, held, "rendered", "locate")])
+    return {"words": words, "box": platt(chance, good), "refuse": {"bias": refuse}, "locate": {"bias": -place}}
 
 
 def platt(chance: Sequence[float], good: Sequence[bool]) -> dict[str, float]:
@@ -121,35 +124,38 @@ def platt(chance: Sequence[float], good: Sequence[bool]) -> dict[str, float]:
     return {"slope": float(weight[0]), "bias": float(weight[1])}
 
 
-def margins(talk: Talk, held: Held, source: str) -> tuple[Floats, Floats]:
-    """By how much "no" is likelier than all else after "there is" or "there are": of true premises (N,), of false ones (M,)."""
-    pieces = held.pieces
-    no, there = pieces.one("no"), pieces.one("there")
+def margins(talk: Talk, held: Held, source: str, kind: Kind) -> tuple[Floats, Floats]:
+    """By how much a refusal is likelier than what else could be said: for true premises (N,), for false ones (M,).
+
+    "refuse": "no" after "there is" or "there are", in questions about an object; "locate": anything but the mark of a box.
+    """
+    pieces, first = held.pieces, (ABOUT if kind == "refuse" else LOCATING)[0].partition("{")[0]
     made = []
-    for task in ("premise", "refusal"):
+    for task in ("premise" if kind == "refuse" else "locate", "refusal"):
         asks = [(row, ask) for row in held.rows if row.told.source == source for ask in row.asks.get(task, ())]
-        asks = _spread([(row, ask) for row, ask in asks if ask.questions[0].startswith(ABOUT[0].partition("{")[0])])
+        asks = _spread([(row, ask) for row, ask in asks if ask.questions[0].startswith(first)])
         found: list[float] = []
         for start in range(0, len(asks), PART):
             part = asks[start : start + PART]
             rows = []
             for k, (_, ask) in enumerate(part):
-                verb = pieces.ids(ask.answers[0])[1]
-                rows.append([pieces.ask, *pieces.ids(ask.questions[k % len(ask.questions)]), pieces.say, there, verb])
+                begun = pieces.ids(ask.answers[0])[:2] if kind == "refuse" else []
+                rows.append([pieces.ask, *pieces.ids(ask.questions[k % len(ask.questions)]), pieces.say, *begun])
             with torch.inference_mode():
                 past = talk.prefix(sight([[held.seen[k] for k in row.seen] for row, _ in part]))
                 states, _ = talk.read(*padded(rows, pieces.pad), past)
                 logits = talk.logits(states[:, -1]).float()
-            logits = logits.clone()
-            told = logits[:, no].clone()
-            logits[:, no] = -torch.inf
-            found += (told - logits.amax(1)).tolist()
+            piece = pieces.one("no") if kind == "refuse" else pieces.locate
+            rest = logits.clone()
+            rest[:, piece] = -torch.inf
+            sign = 1 if kind == "refuse" else -1
+            found += (sign * (logits[:, piece] - rest.amax(1))).tolist()
         made.append(np.array(found, np.float32))
     return made[0], made[1]
 
 
 def leaning_of(parts: Sequence[tuple[Floats, Floats]]) -> float:
-    """What is added to "no" so that the worst share, of true premises accepted or false ones refused, is the best."""
+    """What is added to refusing so that the worst share, of true premises accepted or false ones refused, is the best."""
     tried = np.linspace(-6, 6, 241)
     worst = [min(share for true, false in parts for share in honesty(true, false, more)) for more in tried.tolist()]
     best = np.flatnonzero(np.array(worst) >= max(worst) - 1e-9)
