@@ -45,7 +45,7 @@ class Recipe(Config):
     so many questions, and ``pointed`` expressions. ``human`` says whether questions that people made of UC Merced are taught;
     without, neither are the object labels of the pictures that have any. ``fold`` of five leaves out a part of the pictures with
     such questions, and takes in the validation's. ``start`` is a model to go on from; with ``only`` "talk" or "pointer" that part
-    alone learns, and a pointer that learns alone begins anew.
+    alone learns, words stay as they are, and a pointer that learns alone begins anew.
     """
 
     recipe: Literal["nano_chat"] = "nano_chat"
@@ -83,7 +83,7 @@ class Trained(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (A, W) of the pieces that are to be said, (Q, K + 1) of the objects that may be meant, and moves of these."""
-        if not self.talk.words.weight.requires_grad:
+        if not self.talk.cell.weight.requires_grad:
             self.talk.eval()
         logits = self.talk(batch.sight, batch.of, batch.ids, batch.real, batch.asked, batch.shift)
         return logits, *self.pointer(batch.objects, self.talk.words(batch.question), batch.heard)
@@ -170,7 +170,9 @@ def build(recipe: Recipe, rows: Sequence[Row], everything: Sequence[Seen], folde
     if recipe.start is not None:
         parts = chat_parts.restore(Path(recipe.start))
         held = pointer if recipe.only == "pointer" else parts.pointer.requires_grad_(recipe.only == "both")
-        return Trained(parts.talk.requires_grad_(recipe.only != "pointer"), held), parts.pieces
+        talk = parts.talk.requires_grad_(recipe.only != "pointer")
+        talk.words.requires_grad_(recipe.only == "both")  # the pointer reads them too
+        return Trained(talk, held), parts.pieces
     words = folder / "pieces.json"
     if not words.exists():  # learning anew would give pieces of one frequency in another order
         folder.mkdir(parents=True, exist_ok=True)
