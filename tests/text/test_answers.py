@@ -69,3 +69,4 @@ def test_what_most_agree_on_is_said() -> None:
     assert agreed(told) in told[:3]
     assert agreed(["a", "b", "b"]) == "b"
     assert agreed(["only this"]) == "only this"
+    assert agreed(["a b", "a c"], [0.0, 1.0]) == "a c"

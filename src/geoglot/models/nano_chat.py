@@ -35,7 +35,7 @@ from geoglot.text.consensus import agreed
 
 TOWER = "nano"
 KEPT = 16  # pictures and sets of pictures whose sight is kept between turns
-DRAWS, HEAT, TOP = 24, 0.8, 0.95  # sentences that are drawn, chosen on validation
+DRAWS, HEAT, TOP = 16, 0.7, 0.95  # sentences that are drawn, chosen on validation
 SENTENCE = 5  # pieces of an answer from which it is a sentence
 MOST = 48  # pieces of an answer
 NOT_FOUND = "I cannot find that in this picture."
@@ -168,18 +168,18 @@ class NanoChat:
         text = self.pieces.words(ids)
         refused = text.lower().startswith(REFUSALS)
         if len(ids) > SENTENCE and not refused:
-            text = self._agreed(one, text, past)
+            text = self._agreed(one, text, said.chance[0], past)
         return Reply(_written(text), confidence=self._confidence("words", chance), refused=refused)
 
-    def _agreed(self, one: Asked, first: str, past: Past) -> str:
-        """Of several drawn sentences the one that the others agree with most."""
+    def _agreed(self, one: Asked, first: str, chance: float, past: Past) -> str:
+        """Of several drawn sentences one that is likely and that the others agree with."""
         ids, real = padded([one.ids] * DRAWS, self.pieces.pad, self.device)
         rows = torch.zeros(DRAWS, dtype=torch.long, device=self.device)
         drawn = answer(
             self.talk, past.rows(rows), ids, real, self.pieces.end, MOST,
             barred=(*self._barred, self.pieces.locate, self.pieces.all), heat=HEAT, top=TOP,
         )  # fmt: skip
-        return agreed([first, *(self.pieces.words(some) for some in drawn.ids)])
+        return agreed([first, *(self.pieces.words(some) for some in drawn.ids)], [chance, *drawn.chance])
 
     def _pointed(self, one: Asked) -> tuple[Tensor, Tensor]:
         """Chances (K + 1,) of the objects of the last picture, the last of none, and their boxes (K, 4)."""

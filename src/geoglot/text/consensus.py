@@ -10,8 +10,10 @@ from geoglot.text.ptb import words
 LONGEST = 4
 
 
-def agreed(texts: Sequence[str]) -> str:
+def agreed(texts: Sequence[str], merit: Sequence[float] | None = None) -> str:
     """The text whose runs of one to four words are, on average, shared most with the other texts (the first of equals).
+
+    ``merit`` is added to the mean likeness of each: a mean log chance, say.
 
     Likeness is the mean over lengths of the cosine of counts: CIDEr (Vedantam et al. 2015) without rarities, as a measure of
     risk (Kumar and Byrne 2004, "Minimum Bayes-Risk decoding"). Raises ValueError for no text.
@@ -19,8 +21,11 @@ def agreed(texts: Sequence[str]) -> str:
     counts = Counter(texts)
     distinct = list(counts)
     bags = [_bags(text) for text in distinct]
+    own = dict(zip(texts, merit or [0.0] * len(texts), strict=True))
     scores = [
-        sum(counts[other] * _alike(bag, bags[k]) for k, other in enumerate(distinct) if other != text) + counts[text] - 1
+        (sum(counts[other] * _alike(bag, bags[k]) for k, other in enumerate(distinct) if other != text) + counts[text] - 1)
+        / max(len(texts) - 1, 1)
+        + own[text]
         for text, bag in zip(distinct, bags, strict=True)
     ]
     return distinct[max(range(len(distinct)), key=lambda k: (scores[k], -k))]
