@@ -82,7 +82,8 @@ class Pointer(nn.Module):
         dim = config.dim
         self.objects = nn.Sequential(nn.Linear(config.features + 8, dim), nn.GELU(), nn.Linear(dim, dim))
         self.none = nn.Parameter(torch.zeros(dim))
-        self.words = nn.Linear(config.words, dim)
+        # vectors of words come small, and would be lost beside those of their places
+        self.words = nn.Sequential(nn.LayerNorm(config.words), nn.Linear(config.words, dim))
         self.places = nn.Parameter(torch.zeros(config.longest, dim))
         nn.init.normal_(self.places, std=0.1)
         self.reader = nn.TransformerEncoderLayer(dim, config.heads, 2 * dim, config.dropout, "gelu", batch_first=True)
