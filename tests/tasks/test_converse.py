@@ -198,6 +198,17 @@ def test_what_makes_no_sense_is_told_before_a_model_is_loaded(tmp_path: Path) ->
         ask(never, tmp_path / "text.tif", "How many?", **QUIET)
 
 
+@pytest.mark.parametrize(
+    ("text", "single"),
+    [
+        ("the largest ship", True), ("Where is the bridge?", True), ("Where are the blobs?", False), ("the ships", False),
+        ("all ships", False), ("the grass", True), ("ships", False), ("the second airplane from the left", True),
+    ],
+)  # fmt: skip
+def test_one_thing_or_several(text: str, single: bool) -> None:
+    assert grammar.Grammar.single(text) is single
+
+
 def test_families_are_asked_in_their_own_marks() -> None:
     class Family:
         codec = "geochat"

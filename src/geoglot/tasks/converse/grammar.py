@@ -14,7 +14,11 @@ from geoglot.text.sentences import article
 SHORT = "Describe this picture in one sentence."
 LONG = "Describe this picture in detail."
 CHANGE = "What has changed between these pictures?"
-_SINGLE = re.compile(r"\b(?:the|largest|smallest|biggest|longest|nearest|leftmost|rightmost|topmost|first|last)\b", re.IGNORECASE)
+_MOST = re.compile(
+    r"\b(?:largest|smallest|biggest|longest|nearest|(?:left|right|top|bottom|upper|lower)-?most|first|second|third|last)\b",
+    re.IGNORECASE,
+)
+_THE = re.compile(r"\bthe\b", re.IGNORECASE)
 _SEVERAL = re.compile(r"\b(?:all|every|each|any|several|both)\b", re.IGNORECASE)
 # requests for a place, where a family was taught another form than a question
 PLACES: Mapping[str, str] = {
@@ -42,7 +46,8 @@ class Grammar:
 
     def ground(self, what: str) -> str:
         """A request for the place of a thing."""
-        plain = what if _SINGLE.search(what) or _SEVERAL.search(what) or " " in what else article(what)
+        told = _MOST.search(what) or _THE.search(what) or _SEVERAL.search(what) or " " in what
+        plain = what if told else article(what)
         return tagged(self.places.replace("{what}", plain), "refer", self.family)
 
     def dates(self, question: Question) -> str:
@@ -53,7 +58,10 @@ class Grammar:
     @staticmethod
     def single(text: str) -> bool:
         """Whether a phrase speaks of one thing ("the largest ship"), not of all of a kind."""
-        return bool(_SINGLE.search(text)) and not _SEVERAL.search(text)
+        if _SEVERAL.search(text):
+            return False
+        plural = re.search(r"\bare\b", text, re.IGNORECASE) or re.search(r"[a-rt-z]s[ ?.!]*$", text, re.IGNORECASE)
+        return bool(_MOST.search(text)) or bool(_THE.search(text) and not plural)
 
 
 def of(chat: Any) -> Grammar:
