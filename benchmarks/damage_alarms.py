@@ -3,7 +3,7 @@
 A share of parts called damaged, of all and of those in which the share of water (one threshold for all dates) is the same within
 two points: a pond that rose is a flood, rightly told. --head is a file that `geoglot.evals.damage` wrote.
 
-Usage: python benchmarks/damage.py [--head FILE] [--data FOLDER]
+Usage: python benchmarks/damage_alarms.py [--head FILE] [--data FOLDER]
 """
 
 from __future__ import annotations
