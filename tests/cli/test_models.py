@@ -31,7 +31,9 @@ def test_models_lists_embedded_and_published(capfd, tmp_path):
     assert "not on disk" in lines["georsclip-vit-h-14"]
     assert "licence MIT" in lines["clip-vit-b-32"]
     rows = json.loads(call(capfd, "models", "--json")[1])
-    assert {"name", "licence", "size", "dim", "path", "bytes"} <= set(rows[-1])
+    assert {"name", "licence", "size", "dim", "path", "bytes"} <= set(rows[0])
+    assert {"name", "licence", "family", "parameters", "path", "bytes"} <= set(rows[-1])
+    assert "converses" in lines["geochat-7b"]
 
 
 def test_one_published_model(capfd):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from geoglot.models.catalogue import Entry
+    from geoglot.models.chats import ChatEntry
 
 
 def run(
@@ -23,14 +24,15 @@ def run(
 ) -> None:
     """List models or show a card."""
     from geoglot.cli._io import emit, emit_json
-    from geoglot.models import catalogue, files
+    from geoglot.models import catalogue, chats, files
 
     published = catalogue.ENTRIES if name is None else [entry for entry in [catalogue.entry(name)] if entry is not None]
-    if name is not None and not published and not files.is_native(name):
-        raise catalogue.unknown(name, files.embedded())
-    own = [] if published and name else [files.native(one) for one in ([name] if name else files.embedded())]
+    talking = chats.ENTRIES if name is None else [entry for entry in [chats.entry(name)] if entry is not None]
+    if name is not None and not published and not talking and not files.is_native(name):
+        raise catalogue.unknown(name, [*files.embedded(), *(entry.name for entry in chats.ENTRIES)])
+    own = [] if (published or talking) and name else [files.native(one) for one in ([name] if name else files.embedded())]
     if as_json:
-        emit_json([_own(file) for file in own] + [_published(entry) for entry in published])
+        emit_json([_own(file) for file in own] + [_published(entry) for entry in published] + [_chat(entry) for entry in talking])
         return
     for file in own:
         emit(_line(_own(file)))
@@ -44,6 +46,15 @@ def run(
             emit(f"  from        {row['origin']}")
             emit(f"  activation  {entry.activation}: {entry.evidence}")
             emit(f"  on disk     {row['path'] or 'no'}")
+    for one in talking:
+        told = _chat(one)
+        emit(
+            f"{one.name}: converses, {one.parameters} parameters, sees {one.sees}; {_held(told['bytes'])}; licence {one.licence}"
+        )
+        if name:
+            emit(f"  from        {one.repo}")
+            emit(f"  licence     {one.evidence}")
+            emit(f"  on disk     {told['path'] or 'no'}")
 
 
 def _own(file: Path) -> dict[str, Any]:
@@ -66,13 +77,27 @@ def _published(entry: Entry) -> dict[str, Any]:
     }
 
 
+def _chat(entry: ChatEntry) -> dict[str, Any]:
+    from geoglot.models import hub
+
+    path = hub.folder_by_hand(entry.name)
+    held = [file for file in path.iterdir() if file.is_file()] if path.is_dir() else []
+    size = sum(file.stat().st_size for file in held) or None
+    return asdict(entry) | {"path": str(path) if held else None, "bytes": size}
+
+
+def _held(size: int | None) -> str:
+    from geoglot.cli import _io
+
+    return f"{_io.size(size)} on disk" if size else "not on disk"
+
+
 def _line(row: dict[str, Any]) -> str:
-    from geoglot.cli._io import size
     from geoglot.models.catalogue import ANY_GSD
 
     low, high = row["gsd"]
     scale = "" if (low, high) == ANY_GSD else f", {low:g} to {high:g} m a pixel"
-    held = f"{size(row['bytes'])} on disk" if row["bytes"] else "not on disk"
+    held = _held(row["bytes"])
     digest = f"; hash {row['hash'][:12]}" if "hash" in row else ""
     return (
         f"{row['name']}: sees {', '.join(row['bands'])} at {row['size']} pixels a side{scale}; "

@@ -15,7 +15,9 @@ from geoglot.core import parts
 from geoglot.core.errors import ModelError
 from geoglot.core.protocols import Chat
 from geoglot.models.chats import _catalogue
-from geoglot.models.chats._catalogue import ChatEntry
+from geoglot.models.chats._catalogue import ENTRIES, ChatEntry, entry
+
+__all__ = ["ENTRIES", "OWN", "ChatEntry", "entry", "families", "family_of", "is_chat", "load", "locate"]
 
 OWN = "chat.json"  # of folders that `models.chat.save` wrote
 
