@@ -14,6 +14,7 @@ import typer
 
 from geoglot.cli._options import AsJson, Bands, Gsd, Quiet, Rasters, Sensor, Time, Workers
 from geoglot.core.errors import InputError
+from geoglot.text.columns import aligned
 
 if TYPE_CHECKING:
     from geoglot.tasks.segment import ClassMaps
@@ -85,7 +86,4 @@ def _made(model: Any, sources: list[str], out: list[Path], suffix: str | None, o
 def _table(rows: list[dict[str, Any]]) -> str:
     lines: list[tuple[str, ...]] = [("scene", "cloud", "shadow", "clear")]
     lines += [(Path(row["scene"]).name, *(f"{row[name]:.1%}" for name in lines[0][1:])) for row in rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join((cell.ljust if i == 0 else cell.rjust)(widths[i]) for i, cell in enumerate(line)).rstrip() for line in lines
-    )
+    return aligned(lines, words=1)
