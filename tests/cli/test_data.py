@@ -149,7 +149,6 @@ def test_help_of_sub_commands(geoglot_command: Command) -> None:
 
 
 def test_render_writes_a_scene_and_says_what_is_true(geoglot_command: Command, tmp_path: Path) -> None:
-    pytest.importorskip("geoglot.data.synth.scenes", reason="scenes with dates and sensors are not in this version")
     code, out, err = geoglot_command("data", "render", "harbour", "-o", "a.tif", "--gsd", 2, "--size", 128, "--truth", "t.tif")
     assert code == 0, err
     made = json.loads(out)

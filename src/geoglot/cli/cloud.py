@@ -86,4 +86,4 @@ def _made(model: Any, sources: list[str], out: list[Path], suffix: str | None, o
 def _table(rows: list[dict[str, Any]]) -> str:
     lines: list[tuple[str, ...]] = [("scene", "cloud", "shadow", "clear")]
     lines += [(Path(row["scene"]).name, *(f"{row[name]:.1%}" for name in lines[0][1:])) for row in rows]
-    return aligned(lines, numbers=True)
+    return aligned(lines, words=1)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
@@ -199,3 +200,11 @@ def _remote_mark(href: str) -> bytes:
     except (urllib.error.URLError, OSError, ValueError) as error:
         raise NetworkError(f"{href} cannot be reached: {error}. Check the address and the network.") from None
     return "|".join(kept).encode()
+
+
+def band(path: str | Path, index: int = 1, window: tuple[int, int, int, int] | None = None) -> NDArray[Any]:
+    """Values (H, W) of one band of a file of ours, all of them or of a window (row, column, height, width)."""
+    with rasterio.open(path) as file:
+        row, col, height, width = window or (0, 0, *file.shape)
+        found: NDArray[Any] = file.read(index, window=RioWindow(col, row, width, height))
+    return found

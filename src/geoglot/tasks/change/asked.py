@@ -210,7 +210,7 @@ def _check_pixels(pair: Pair) -> None:
             same = same and bool(np.array_equal(block.before[:, block.valid], block.after[:, block.valid]))
         else:
             same = False
-    if not seen and not any(pair.read(window).valid.any() for window in pair.windows()):
+    if not seen and not pair.observed:
         raise RasterError(
             f"No pixel was observed in both {pair.before.id} and {pair.after.id}: where one has data the other has none."
         )

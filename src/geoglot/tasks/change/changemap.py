@@ -17,7 +17,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RioWindow
 
 from geoglot.core.errors import InputError
-from geoglot.geo import vectors
+from geoglot.geo import files, vectors
 from geoglot.geo.areas import tally
 from geoglot.geo.grid import Grid, Window
 from geoglot.geo.raster import Raster
@@ -117,10 +117,7 @@ class ChangeMap:
 
     def read(self, window: Window | None = None, band: int = 1) -> Bytes:
         """Values (H, W) of a band, of all pixels or of a window (row, column, height, width)."""
-        row, col, height, width = window or (0, 0, *self.shape)
-        with rasterio.open(self.path) as file:
-            found: Bytes = file.read(band, window=RioWindow(col, row, width, height))
-        return found
+        return files.band(self.path, band, window)
 
     def raster(self) -> Raster:
         """All three bands in memory."""
@@ -170,7 +167,7 @@ class ChangeMap:
         for row in self.kinds:
             score = "" if row.score is None else f"{row.score:.2f}"
             lines.append((row.label, f"{row.pixels:,}", f"{row.share:.1%}", told_area(row.area), score))
-        return aligned(lines, numbers=True)
+        return aligned(lines, words=1)
 
     def _repr_html_(self) -> str:
         names = " and ".join(html.escape(Path(name).name) for name in (self.of.before, self.of.after))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from geoglot.core.errors import InputError
+from geoglot.geo.files import fingerprint
 from geoglot.geo.scene import Scene
 from geoglot.tasks.cloud.verb import CLOUD, SHADOW
 
@@ -32,7 +33,7 @@ class Clouds:
     def request(self) -> list[str]:
         """What names the answer."""
         if self.files:
-            return [Scene.open(file).fingerprint for file in self.files]
+            return [fingerprint((str(file.absolute()),)) for file in self.files]
         return [f"{self.model.spec.hash}" if hasattr(self.model, "spec") else str(self.model)]
 
     @contextmanager

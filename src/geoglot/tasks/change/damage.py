@@ -16,17 +16,19 @@ from geoglot.core.progress import track
 from geoglot.geo import vectors
 from geoglot.geo.grid import Window
 from geoglot.geo.write import check_apart
+from geoglot.models.files import beside
 from geoglot.nn import heads
 from geoglot.nn.pairs import KIND, columns
 from geoglot.tasks.change import level
 from geoglot.tasks.change.asked import Settings, paired
 from geoglot.tasks.change.changemap import POLYGONS, Dates, check_output, check_outputs
 from geoglot.tasks.change.pair import Pair
+from geoglot.tasks.classify.scores import softmax
 from geoglot.tasks.segment.polygons import onto_map
 
 METRES, LEAST = 60.0, 32  # side of a part, as of the pictures that the shipped head was taught; pixels that it has at least
 BATCH = 32
-SHIPPED = {"nano": "nano.damage.safetensors"}
+SUFFIX = ".damage.safetensors"
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,9 @@ def damage(
     pair = paired(before, after, asked)
     if pair.radar or pair.crossed:
         raise InputError("Damage is told from pictures of light, and a scene here is radar: leave out --damage.")
-    if str(head) in SHIPPED:
-        head = Path(models.__file__).parent.parent / "weights" / SHIPPED[str(head)]
     check_apart(outputs, [layer.href for scene in (pair.before, pair.after) for layer in scene.layers])
     seer = models.load(asked.model) if isinstance(asked.model, str) else asked.model
-    fitted, card = heads.load(head, seer.spec, KIND)
+    fitted, card = heads.load(beside(head, SUFFIX) or head, seer.spec, KIND)
     gsd = pair.before.gsd
     if gsd is not None and gsd * LEAST > METRES:
         wide = f"parts are {gsd * windows(pair)[0][2]:,.0f} m wide"
@@ -105,9 +105,7 @@ def _parts(pair: Pair, model: Any, head: heads.Head, names: Sequence[str], progr
             if part:
                 looks = [block.shown() for _, block in part]
                 one, other = (_vectors(model, np.stack([pictures[k] for pictures in looks])) for k in (0, 1))
-                logits = head.logits(columns(one, other)).astype(np.float64)
-                share = np.exp(logits - logits.max(axis=1, keepdims=True))
-                share /= share.sum(axis=1, keepdims=True)
+                share = softmax(head.logits(columns(one, other)))
                 for (window, _), row in zip(part, share, strict=True):
                     best = int(row.argmax())
                     made.append(_row(pair, window, names[best], float(row[best]), dates))

@@ -87,6 +87,11 @@ class Pair:
         """Whether one is radar and the other is not."""
         return self.before.sensor.radar != self.after.sensor.radar
 
+    @property
+    def observed(self) -> bool:
+        """Whether any pixel was observed in both; the whole of both is read where none was."""
+        return any(self.read(window).valid.any() for window in self.windows())
+
     def placed(self) -> tuple[float, float] | None:
         """Row and column in the second of the first's corner where their pixels are the same, moved; else None."""
         a, b = self.before.grid, self.after.grid

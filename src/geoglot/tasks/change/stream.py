@@ -120,7 +120,7 @@ def _learn(pair: Pair, how: Run) -> tuple[dict[str, NDArray[Any]], dict[str, Any
     """Measure the shift, level the values, fit the method; what was found out comes as a report."""
     if how.register:
         pair.shift = level.register(pair)
-    if how.clouds is not None and not any(pair.read(window).valid.any() for window in pair.windows()):
+    if how.clouds is not None and not pair.observed:
         raise RasterError("Clouds leave no pixel that was observed in both scenes: take clearer dates, or leave out --clouds.")
     pair.gain, pair.offset = level.levels(pair, how.level)
     report: dict[str, Any] = {"method": how.name, "level": how.level, **level.told(pair)}

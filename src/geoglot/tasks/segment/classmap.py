@@ -19,7 +19,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RioWindow
 
 from geoglot.core.errors import InputError
-from geoglot.geo import vectors
+from geoglot.geo import files, vectors
 from geoglot.geo.areas import tally
 from geoglot.geo.grid import Grid, Window
 from geoglot.geo.raster import Raster
@@ -107,10 +107,7 @@ class ClassMap:
 
     def read(self, window: Window | None = None) -> Bytes:
         """Classes (H, W) of all pixels or of a window (row, column, height, width)."""
-        row, col, height, width = window or (0, 0, *self.shape)
-        with rasterio.open(self.path) as file:
-            found: Bytes = file.read(1, window=RioWindow(col, row, width, height))
-        return found
+        return files.band(self.path, window=window)
 
     def raster(self) -> Raster:
         """The whole map in memory."""
@@ -149,7 +146,7 @@ class ClassMap:
         for row in self.classes:
             score = "" if row.score is None else f"{row.score:.2f}"
             lines.append((row.label, f"{row.pixels:,}", f"{row.share:.1%}", told_area(row.area), score))
-        return aligned(lines, numbers=True)
+        return aligned(lines, words=1)
 
     def _repr_html_(self) -> str:
         ratio = max(1.0, max(self.shape) / _SHOWN)

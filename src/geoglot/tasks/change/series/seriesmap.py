@@ -15,13 +15,14 @@ from PIL import Image
 from rasterio.enums import Resampling
 from rasterio.windows import Window as RioWindow
 
-from geoglot.geo import vectors
+from geoglot.geo import files, vectors
 from geoglot.geo.grid import Grid, Window
 from geoglot.geo.write import Layer, atomic, write_layers
 from geoglot.tasks.change import changemap, pictures, polygons
 from geoglot.tasks.change.changemap import NODATA, check_output
 from geoglot.tasks.change.series.breaks import COURSES
 from geoglot.tasks.segment.classmap import palette, told_area
+from geoglot.text.columns import aligned
 from geoglot.text.templates import NONE
 
 Bytes = NDArray[np.uint8]
@@ -59,10 +60,7 @@ class SeriesMap:
 
     def read(self, window: Window | None = None, band: int = 1) -> Bytes:
         """Values (H, W) of a band, of all pixels or of a window (row, column, height, width)."""
-        row, col, height, width = window or (0, 0, *self.shape)
-        with rasterio.open(self.path) as file:
-            found: Bytes = file.read(band, window=RioWindow(col, row, width, height))
-        return found
+        return files.band(self.path, band, window)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -186,12 +184,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    words = len(head) - 3
-    return "\n".join(
-        "  ".join((cell.ljust if i < words else cell.rjust)(widths[i]) for i, cell in enumerate(line)).rstrip() for line in lines
-    )
+    return aligned([head, *rows], words=len(head) - 3)
 
 
 def _keyed(picture: Bytes, dates: Sequence[str]) -> Bytes:
