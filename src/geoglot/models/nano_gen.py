@@ -55,8 +55,8 @@ def label_of(name: str, known: tuple[str, ...]) -> int:
 
 @dataclass(frozen=True)
 class GenCard:
-    """What the file says beside its weights: the hash of the model whose words it reads, the names of its classes, looks and cover,
-    how it is best drawn, and what was measured."""
+    """What the file says beside its weights: the hash of the model whose words it reads, the names of its classes, looks and
+    cover, how it is best drawn, and what was measured."""
 
     model: str
     classes: tuple[str, ...]
@@ -121,7 +121,7 @@ def draw(denoiser: Denoiser, noise: Tensor, asked: Asked, steps: int, guidance: 
 
 
 def guided(denoiser: Denoiser, x: Tensor, time: Tensor, asked: Asked, without: Asked, guidance: float) -> Tensor:
-    """The velocity (B, C, h, w); ``guidance`` other than 1 goes so many times as far from what is said ``without`` the condition."""
+    """The velocity (B, C, h, w); ``guidance`` goes so many times as far from what is said ``without`` the condition."""
     found: Tensor = denoiser(x, time, asked).float()
     if guidance == 1:
         return found

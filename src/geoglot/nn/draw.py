@@ -1,4 +1,4 @@
-"""The networks of `nano-gen`: latents that are a rotation of 4 x 4 pixels, a U-Net that denoises them, and a decoder that sharpens.
+"""The networks of `nano-gen`: latents that are a rotation of 4 x 4 pixels, a U-Net that denoises, a decoder that sharpens.
 
 The rotation keeps the principal components of the patches, so that latents need no training, are made in no time and are of their
 own pixels alone: what is known of a scene, or of it at coarser pixels, is exact in them, and windows of any size agree.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -41,7 +42,7 @@ class DrawConfig(Config):
 
 @dataclass(frozen=True)
 class Asked:
-    """Conditions of a batch. Rows that are unknown: ``has`` (B,) False for ``words`` (B, D), ``label`` (B,) and ``gsd`` (B,) in metres
+    """Conditions of a batch. Unknown are: ``words`` (B, D) where ``has`` (B,) is False, ``label`` (B,) and ``gsd`` (B,) in metres
     below 0, ``look`` 0. ``cover`` (B, K, h, w) are shares of what covers the ground, ``coarse`` (B, C + 1, h, w) latents of the
     scene at coarser pixels, ``known`` (B, C + 1, h, w) latents that stay, each with 1 where they count; all 0: none."""
 
@@ -170,7 +171,7 @@ class Denoiser(nn.Module):
         levels = list(zip(widths, config.blocks, strict=True))
         self.down = nn.ModuleList(nn.ModuleList(Block(w, config.wide) for _ in range(n)) for w, n in levels)
         self.up = nn.ModuleList(nn.ModuleList(Block(w, config.wide) for _ in range(n)) for w, n in levels)
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(pairwise(widths))
         self.smaller = nn.ModuleList(nn.Conv2d(4 * a, b, 1) for a, b in pairs)
         self.larger = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairs)
         self.joined = nn.ModuleList(nn.Conv2d(2 * a, a, 1) for a in widths[:-1])
@@ -229,6 +230,7 @@ class Latents(nn.Module):
 
     def __init__(self, config: DrawConfig) -> None:
         super().__init__()
+        self.config = config
         c, (wide, fine) = config.channels, config.detail
         self.register_buffer("mean", torch.zeros(3 * PATCH**2))
         self.register_buffer("basis", torch.eye(3 * PATCH**2)[:c])
@@ -241,8 +243,8 @@ class Latents(nn.Module):
 
     @torch.no_grad()
     def measure(self, pictures: Tensor, power: float = 0.5, largest: float = 1.5) -> None:
-        """Take the rotation from pictures (N, 3, H, W) in [0, 1]. The first component is scaled to a deviation of ``largest``, the
-        others to a ``power`` of how much smaller theirs is."""
+        """Take the rotation from pictures (N, 3, H, W) in [0, 1]. The first component is scaled to a deviation of ``largest``,
+        the others to a ``power`` of how much smaller theirs is."""
         rows = F.pixel_unshuffle(pictures * 2 - 1, PATCH).permute(0, 2, 3, 1).reshape(-1, len(self.mean)).double()
         mean = rows.mean(0)
         rows = rows - mean

@@ -8,22 +8,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from geoglot.data.augment import plain
 from geoglot.data.build import mixture
 from geoglot.models.dual import DualModel
-from geoglot.models.nano_gen import LOOKS, classes, draw
+from geoglot.models.nano_gen import LOOKS, NATIVE, classes, draw
 from geoglot.nn import heads
 from geoglot.nn.batch import ImageBatch
-from geoglot.nn.draw import PATCH, Asked, Denoiser, Latents
+from geoglot.nn.draw import PATCH, Asked, Denoiser, DrawConfig, Latents
 from geoglot.nn.heads import LinearHead
 
 SIDE = 160
 SOURCE = "ucm"
 GSD = 1.2  # metres to a pixel of a whole picture of `SOURCE` at 64 pixels
-STEPS = 16
 L2 = 1e-3
 
 
@@ -57,28 +55,35 @@ class Judge:
         return cls(model, head, names, model.text(said).cpu().numpy(), truth[1], real)
 
     def figures(
-        self, denoiser: Denoiser, latents: Latents, count: int, guidance: float, folder: Path | None = None
+        self, denoiser: Denoiser, latents: Latents, count: int, steps: int, guidance: float, size: int = NATIVE
     ) -> dict[str, float]:
-        """Agreement in per cent of ``count`` pictures of every class, asked for by label and by captions, and of real pictures."""
-        k = len(self.names)
-        side = 64 // PATCH
+        """Agreement in per cent of ``count`` pictures of every class, asked for by label and by captions, and of real ones."""
+        told = {"real": 100 * self.real}
+        for name, asked in self.asked(denoiser.config, count, size).items():
+            found = self.head.logits(looked(self.model, drawn(denoiser, latents, asked, steps, guidance))).argmax(1)
+            told[name] = 100 * float((found == np.tile(np.arange(len(self.names)), count)).mean())
+        return {name: round(value, 2) for name, value in told.items()}
+
+    def asked(self, config: DrawConfig, count: int, size: int = NATIVE) -> dict[str, Asked]:
+        """What pictures of ``size`` pixels are asked for, ``count`` of every class in turns: by label, and by captions."""
+        k, side = len(self.names), size // PATCH
         label = torch.tensor([classes().index(f"{SOURCE}/{name}") for name in self.names]).repeat(count)
         rows = np.concatenate([np.resize(np.flatnonzero(self.of == c), count) for c in range(k)])
         rows = rows.reshape(k, count).T.reshape(-1)
-        some = Asked.nothing(denoiser.config, len(label), side, side)
+        some = Asked.nothing(config, len(label), side, side)
         some = replace(some, gsd=torch.full_like(some.gsd, GSD), look=torch.full_like(some.look, LOOKS.index("aerial")))
-        by_words = replace(some, words=torch.from_numpy(self.words[rows]), has=torch.ones_like(some.has))
-        told = {"real": 100 * self.real}
-        denoiser.eval()
-        for name, asked in (("label", replace(some, label=label)), ("words", by_words)):
-            noise = torch.randn(len(label), denoiser.config.channels, side, side, generator=torch.Generator().manual_seed(0))
-            with torch.inference_mode():
-                x = latents(draw(denoiser, noise, asked, STEPS, guidance)).clamp(0, 1)
-            found = self.head.logits(looked(self.model, x)).argmax(1)
-            told[name] = 100 * float((found == np.tile(np.arange(k), count)).mean())
-            if folder is not None:
-                sheet(x, k, folder / f"{name}.png")
-        return {name: round(value, 2) for name, value in told.items()}
+        words = replace(some, words=torch.from_numpy(self.words[rows]), has=torch.ones_like(some.has))
+        return {"label": replace(some, label=label), "words": words}
+
+
+@torch.inference_mode()
+def drawn(denoiser: Denoiser, latents: Latents, asked: Asked, steps: int, guidance: float, seed: int = 0) -> Tensor:
+    """Pictures (N, 3, S, S) in [0, 1]."""
+    denoiser.eval()
+    shape = (len(asked.has), denoiser.config.channels, *asked.cover.shape[2:])
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    found: Tensor = latents(draw(denoiser, noise, asked, steps, guidance))
+    return found.clamp(0, 1)
 
 
 @torch.inference_mode()
@@ -88,10 +93,3 @@ def looked(model: DualModel, x: Tensor, rows: int = 64) -> NDArray[np.float32]:
     big = [torch.nn.functional.interpolate(part, size=(size, size), mode="bicubic").clamp(0, 1) for part in x.split(rows)]
     found: NDArray[np.float32] = torch.cat([model.image(ImageBatch.of(part)) for part in big]).float().cpu().numpy()
     return found
-
-
-def sheet(x: Tensor, across: int, path: Path) -> None:
-    """Write pictures (N, 3, S, S) in rows of so many, in their order."""
-    rows = [torch.cat(list(row), -1) for row in x.split(across) if len(row) == across]
-    made = (torch.cat(rows, -2).permute(1, 2, 0) * 255).round().byte().numpy()
-    Image.fromarray(made).save(path)

@@ -33,8 +33,8 @@ WHOLE = {"vegetation": ("grass", "farmland", "trees"), "paved": ("pavement", "ru
 
 @dataclass(frozen=True)
 class Taught:
-    """Pictures (N, S, S, 3) with sentences as vectors (M, D); of each picture its class among `models.nano_gen.classes`, metres to a
-    pixel of the picture (0: unknown) and look."""
+    """Pictures (N, S, S, 3) with sentences as vectors (M, D); of each picture its class among `models.nano_gen.classes` or -1,
+    metres to a pixel (0: unknown) and its look."""
 
     material: Material
     vectors: NDArray[np.float16]
@@ -81,11 +81,7 @@ def teach(root: Path, cache: Path, places: int, model: DualModel) -> tuple[Taugh
 def distances(places: int) -> NDArray[np.float32]:
     """Metres to a pixel of the tiles of `data.build.rendered`, in their order."""
     found = [
-        gsd
-        for number in range(places)
-        for gsd, count in GSDS
-        if gsd * SIDE <= EXTENT[number % len(EXTENT)]
-        for _ in range(count)
+        gsd for number in range(places) for gsd, count in GSDS if gsd * SIDE <= EXTENT[number % len(EXTENT)] for _ in range(count)
     ]
     return np.array(found, np.float32)
 
@@ -148,7 +144,7 @@ def _table(one: Masked) -> NDArray[np.uint8]:
 
 
 def squares(pixels: NDArray[np.uint8], index: NDArray[np.uint8]) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8], float]]:
-    """The whole picture's middle square, and its four quarters, as squares of `MASK_SIDE` pixels, and how much coarser they are."""
+    """The picture's middle square, and its four quarters, in `MASK_SIDE` pixels, with how much coarser they are."""
     height, width = index.shape
     side = min(height, width)
     half = side // 2

@@ -14,14 +14,14 @@ from torch import Generator, Tensor
 
 from geoglot.core.config import Config
 from geoglot.models.nano_gen import COVER
-from geoglot.nn.draw import PATCH, Asked, DrawConfig, Latents
+from geoglot.nn.draw import PATCH, Asked, Latents
 from geoglot.zoo._gen_material import MASK_SIDE, SIDE, Covered, Taught
 
 
 class ViewConfig(Config):
     """Views of ``size`` pixels, of which a share ``whole`` shows all of a picture and the others a part of ``part`` of its side.
 
-    Shares of the rows that are told, or keep, each condition: ``words``, ``label``, ``gsd``, ``look``; ``nothing`` are told nothing.
+    ``words``, ``label``, ``gsd`` and ``look`` are shares of the rows that are told each; ``nothing`` of those told nothing.
     A share ``covered`` shows pictures with masks. ``coarse`` are given the view at pixels up to ``factor`` times as large, with
     noise up to ``blur`` in its latents, ``known`` a part of the view itself.
     """
@@ -54,10 +54,17 @@ class Stream:
     """Batches by number; the same number gives the same batch."""
 
     def __init__(
-        self, taught: Taught, covered: Covered | None, latents: Latents, config: DrawConfig, views: ViewConfig, batch: int,
-        seed: int, chance: NDArray[np.float64],
-    ) -> None:  # fmt: skip
-        self.taught, self.covered, self.latents, self.config, self.views = taught, covered, latents, config, views
+        self,
+        taught: Taught,
+        covered: Covered | None,
+        latents: Latents,
+        views: ViewConfig,
+        batch: int,
+        seed: int,
+        chance: NDArray[np.float64],
+    ) -> None:
+        self.taught, self.covered, self.latents, self.views = taught, covered, latents, views
+        self.config = latents.config
         self.rows, self.seed, self.chance = batch, seed, chance
         by_kind = taught.material.by_kind
         self.said = [np.array([i for texts in row.values() for i in texts]) for row in by_kind]
@@ -76,7 +83,7 @@ class Stream:
         views = self.views
         side = views.size // PATCH
         asked = Asked.nothing(self.config, self.rows, side, side)
-        masked = int(round(views.covered * self.rows)) if self.covered is not None else 0
+        masked = round(views.covered * self.rows) if self.covered is not None else 0
         x = torch.empty(self.rows, 3, views.size, views.size)
         for k in range(self.rows):
             if k < masked:
@@ -90,7 +97,9 @@ class Stream:
         at = time[:, None, None, None]
         return Noised((1 - at) * clean + at * noise, time, noise - clean, asked)
 
-    def _view(self, pixels: NDArray[np.uint8], side: int, rng: np.random.Generator) -> tuple[Tensor, tuple[int, int, int], tuple[int, bool]]:
+    def _view(
+        self, pixels: NDArray[np.uint8], side: int, rng: np.random.Generator
+    ) -> tuple[Tensor, tuple[int, int, int], tuple[int, bool]]:
         """A square part of a picture, its frame and how it was turned and mirrored."""
         views = self.views
         size = side

@@ -1,4 +1,4 @@
-"""`nano-gen`: scenes in windows of 64 pixels from words, a class, the pixel size, what covers the ground, and the scene coarser."""
+"""`nano-gen`: scenes in windows of 64 pixels from words, a class, the pixel size, what covers the ground, the scene coarser."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ class NanoGen(Generator):
             without = replace(without, words=self._read(condition.avoid), has=torch.ones(1, dtype=torch.bool))
         shape = where.shape if isinstance(where, Grid) else where
         controls = {control.kind: control for control in condition.controls}
-        return Prepared(_on(asked, self.device), _on(without, self.device), float(drawing.guidance or 1.0), shape, controls, condition.keep)
+        return Prepared(
+            _on(asked, self.device), _on(without, self.device), float(drawing.guidance or 1.0), shape, controls, condition.keep
+        )
 
     def predict(self, latents: Tensor, time: Tensor, windows: Sequence[Window], prepared: Prepared) -> Tensor:
         """The velocity (B, c, h, w), guided."""
