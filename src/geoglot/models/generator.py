@@ -138,9 +138,7 @@ class Generator(ABC):
         make = Cascade if len(stages(self, condition, where)) > 1 else Canvas
         return make(self, condition, where, seed, self.drawn(drawing), folder)
 
-    def sample(
-        self, condition: Condition, grid: Grid | tuple[int, int], seed: int, drawing: Drawing | None = None
-    ) -> Raster:
+    def sample(self, condition: Condition, grid: Grid | tuple[int, int], seed: int, drawing: Drawing | None = None) -> Raster:
         """Draw a scene on a grid, or of a shape, in memory. Raises InputError, ResourceError."""
         self.check(condition, grid)
         shape = grid.shape if isinstance(grid, Grid) else grid

@@ -181,5 +181,3 @@ def _widths(state: State) -> tuple[int, ...]:
         found.append(state[key].shape[0])
         k += 1
     return tuple(found)
-
-
