@@ -21,7 +21,10 @@ CLASSES = {
     "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
     "unipc": ("UniPCMultistepScheduler", {}),
 }  # by name: the class, and what it is always told
-FLOWS = {"flow": ("FlowMatchEulerDiscreteScheduler", {"stochastic_sampling": False}), "flow-heun": ("FlowMatchHeunDiscreteScheduler", {})}
+FLOWS = {
+    "flow": ("FlowMatchEulerDiscreteScheduler", {"stochastic_sampling": False}),
+    "flow-heun": ("FlowMatchHeunDiscreteScheduler", {}),
+}
 Told = dict[str, Any]
 
 
@@ -41,6 +44,9 @@ def made(config: Told, sampler: str, steps: int, device: torch.device) -> Any:
     known = FLOWS if flow else CLASSES
     if sampler not in known:
         raise InputError(f"This model has no sampler {sampler!r}: use one of {', '.join(known)}.")
+    if sampler == "pndm" and predicts(config) == "sample":
+        others = ", ".join(name for name in known if name != sampler)
+        raise InputError(f"This model says the clean picture, which {sampler!r} does not take: use one of {others}.")
     import diffusers
 
     kind, told = known[sampler]
