@@ -46,6 +46,7 @@ class NanoGen(Generator):
     """The generator of a file of the recipe `nano_gen`, with the text tower of the model that it was made for."""
 
     kinds = ("mask", "roads", "coarse")
+    factor = 2
     batch = 16
 
     def __init__(self, parts: GenParts, spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> None:
