@@ -27,6 +27,7 @@ from geoglot.models.chat_parts import Parts
 from geoglot.models.detector import Detector
 from geoglot.models.dual import DualModel, open_native
 from geoglot.models.files import native
+from geoglot.models.leaning import leans, witness
 from geoglot.models.nano_eyes import Circumstances, Eyes, Seen, objects, sight
 from geoglot.nn.pointer import moved
 from geoglot.nn.saying import Answered, Lean, answer, padded, steps
@@ -61,6 +62,7 @@ class NanoChat:
         self.spec, self.parts, self.device = spec, parts, model.device
         self.talk, self.pointer, self.pieces = parts.talk.to(model.device), parts.pointer.to(model.device), parts.pieces
         self.eyes = Eyes(model, Detector(model, parts.head, parts.found), parts.card.concepts, parts.talk.config.side)
+        self.presence = None if parts.presence is None else parts.presence.to(model.device)
         self._seen: OrderedDict[str, Seen] = OrderedDict()
         self._past: OrderedDict[tuple[str, ...], Past] = OrderedDict()
 
@@ -75,7 +77,7 @@ class NanoChat:
         ids, real = padded([one.ids for one in asked], self.pieces.pad, self.device)
         with torch.inference_mode():
             past = self.talk.prefix(sight([one.seen for one in asked], self.device)) if len(asked) > 1 else self._kept(asked[0])
-        said = answer(self.talk, past, ids, real, self.pieces.end, MOST, barred=self._barred, lean=self._lean)
+        said = answer(self.talk, past, ids, real, self.pieces.end, MOST, barred=self._barred, lean=self._lean(asked))
         return [
             self._reply(one, Answered([said.ids[k]], [said.chance[k]]), past.rows(torch.tensor([k], device=self.device)))
             for k, one in enumerate(asked)
@@ -87,7 +89,8 @@ class NanoChat:
         ids, real = padded([one.ids], self.pieces.pad, self.device)
         found: list[int] = []
         told = ""
-        for piece, _ in steps(self.talk, self._kept(one), ids, real, self.pieces.end, MOST, barred=self._barred, lean=self._lean):
+        lean = self._lean([one])
+        for piece, _ in steps(self.talk, self._kept(one), ids, real, self.pieces.end, MOST, barred=self._barred, lean=lean):
             if int(piece) in (self.pieces.locate, self.pieces.all):
                 yield self.reply(turns, pictures).text
                 return
@@ -103,13 +106,10 @@ class NanoChat:
     def _barred(self) -> tuple[int, ...]:
         return self.pieces.pad, self.pieces.unknown, self.pieces.ask, self.pieces.say
 
-    @property
-    def _lean(self) -> tuple[Lean, ...]:
-        """How much sooner than it would it says that something is not there, or where it is: to err as rarely either way."""
-        told, pieces = self.parts.card.calibration, self.pieces
-        after = tuple((pieces.one("there"), pieces.one(verb)) for verb in ("is", "are"))
-        kinds = {"refuse": (pieces.one("no"), after), "locate": (pieces.locate, ((0, 0),))}
-        return tuple(Lean(*kinds[name], told[name]["bias"]) for name in kinds if name in told)
+    def _lean(self, asked: Sequence[Asked]) -> tuple[Lean, ...]:
+        card, questions = self.parts.card, [one.question for one in asked]
+        shows = witness(self.presence, card.kinds, questions, [one.seen[-1] for one in asked])
+        return leans(card.calibration, self.pieces, questions, shows)
 
     def _asked(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Asked:
         spoken = [turn for turn in turns if turn.role != "system"]

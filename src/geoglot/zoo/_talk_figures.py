@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from geoglot.data.build.rendered_talks import FINE
 from geoglot.metrics.cider import Cider
+from geoglot.models.leaning import leans, witness
 from geoglot.models.nano_eyes import Seen, objects, sight
 from geoglot.nn.pointer import Pointer, moved
 from geoglot.nn.saying import Answered, answer, padded
@@ -21,11 +23,13 @@ from geoglot.text.answers import normal
 from geoglot.text.pieces import Pieces
 from geoglot.text.ptb import tokenize
 from geoglot.zoo._talk_batches import Row, overlap
+from geoglot.zoo._talk_presence import Known
 from geoglot.zoo._talk_words import ABOUT, LOCATING, Ask
 
 Floats = NDArray[np.float32]
-Kind = Literal["refuse", "locate"]
-KINDS: tuple[Kind, ...] = ("refuse", "locate")
+Kind = Literal["refuse", "locate", "yes"]
+SOURCES: Mapping[Kind, tuple[str, ...]] = {"refuse": ("ucm", "rendered"), "locate": ("rendered",), "yes": ("ucm", "rendered")}
+WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)  # how much the logit of presence may count
 FOLDS = 5
 PART = 64
 SOME = 400  # questions of a task that are measured
@@ -41,12 +45,27 @@ class Held:
     pieces: Pieces
 
 
+@dataclass(frozen=True)
+class Leaning:
+    """What answers about what is there are pushed by, see `models.leaning`."""
+
+    known: Known | None = None
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+
+    def shows(self, questions: Sequence[str], seen: Sequence[Seen]) -> Tensor:
+        """The logit (B,) that pictures show what questions name."""
+        return witness(self.known and self.known.head, self.known.kinds if self.known else (), questions, seen)
+
+
+UPRIGHT = Leaning()
+
+
 def fold_of(name: str) -> int:
     """The fold of a picture, by its name alone."""
     return int(hashlib.sha256(name.encode()).hexdigest(), 16) % FOLDS
 
 
-def replies(talk: Talk, held: Held, asks: Sequence[tuple[Row, str]]) -> Answered:
+def replies(talk: Talk, held: Held, asks: Sequence[tuple[Row, str]], leaning: Leaning = UPRIGHT) -> Answered:
     """Pieces and chances of greedy answers to questions about pictures."""
     ids_, chance = list[list[int]](), list[float]()
     pieces = held.pieces
@@ -55,14 +74,16 @@ def replies(talk: Talk, held: Held, asks: Sequence[tuple[Row, str]]) -> Answered
         with torch.inference_mode():
             past = talk.prefix(sight([[held.seen[k] for k in row.seen] for row, _ in some]))
         ids, real = padded([[pieces.ask, *pieces.ids(q), pieces.say] for _, q in some], pieces.pad)
-        made = answer(talk, past, ids, real, pieces.end, 40)
+        shows = leaning.shows([q for _, q in some], [held.seen[row.seen[-1]] for row, _ in some])
+        lean = leans(leaning.calibration, pieces, [q for _, q in some], shows)
+        made = answer(talk, past, ids, real, pieces.end, 40, lean=lean)
         ids_ += made.ids
         chance += made.chance
     return Answered(ids_, chance)
 
 
-def measure(talk: Talk, pointer: Pointer, held: Held) -> dict[str, float]:
-    """Figures of validation, shares in per cent."""
+def measure(talk: Talk, pointer: Pointer, held: Held, leaning: Leaning = UPRIGHT) -> dict[str, float]:
+    """Figures of validation, shares in per cent; without calibration, refusals at the best leaning of their own."""
     talk.eval()
     pointer.eval()
     found = {}
@@ -76,11 +97,15 @@ def measure(talk: Talk, pointer: Pointer, held: Held) -> dict[str, float]:
         ("rendered", "count"), ("rendered", "scene"), ("rendered", "colour"),
         ("vhr10", "count"), ("dates", "changed"),
     ):  # fmt: skip
-        found[f"{source} {task}"] = _share(right(talk, held, source, task)[0])
+        found[f"{source} {task}"] = _share(right(talk, held, source, task, leaning)[0])
     for source in ("ucm", "rendered"):
-        for kind in KINDS if source == "rendered" else KINDS[:1]:
-            true, false = margins(talk, held, source, kind)
-            shares = honesty(true, false, leaning_of([(true, false)]))
+        for kind in (one for one, sources in SOURCES.items() if source in sources):
+            part = margins(talk, held, source, kind, leaning)
+            if not (len(part[0]) and len(part[1])):
+                continue
+            told = leaning.calibration.get(kind)
+            lean = leaning_of([part]) if told is None else (told["bias"] * (1 if kind == "refuse" else -1), told["seen"])
+            shares = honesty(*part, lean)
             found |= {f"{source} {kind} {name}": 100 * v for name, v in zip(("accepted", "refused"), shares, strict=True)}
     for source, least in (("rendered", 3), ("rendered", 0), ("vhr10", 0)):
         found[f"{source} located{'' if least == 0 else ' of many'}"] = _share(located(talk, pointer, held, source, least)[0])
@@ -102,14 +127,19 @@ def _share(good: Sequence[bool]) -> float:
     return 100 * float(np.mean(good)) if good else float("nan")
 
 
-def calibration(talk: Talk, pointer: Pointer, held: Held) -> dict[str, dict[str, float]]:
-    """How chances of short answers ("words") and of boxes ("box") become shares of right ones, and what is added to "no"."""
-    parts = [right(talk, held, source, task) for source, task in SHORT]
+def calibration(talk: Talk, pointer: Pointer, held: Held, known: Known | None = None) -> dict[str, dict[str, float]]:
+    """How chances of short answers ("words") and of boxes ("box") become shares of right ones, and what is added to "no", to
+    the mark of a place and to "yes", by itself and for each unit of the logit of presence."""
+    leaning = Leaning(known)
+    lean: dict[str, dict[str, float]] = {}
+    for kind, sources in SOURCES.items():
+        bias, seen = leaning_of([margins(talk, held, source, kind, leaning) for source in sources])
+        lean[kind] = {"bias": bias if kind == "refuse" else -bias, "seen": seen}
+    leaning = Leaning(known, lean)
+    parts = [right(talk, held, source, task, leaning) for source, task in SHORT]
     words = platt([c for _, chances in parts for c in chances], [g for good, _ in parts for g in good])
     good, chance = located(talk, pointer, held, "rendered", 0)
-    refuse = leaning_of([margins(talk, held, source, "refuse") for source in ("ucm", "rendered")])
-    place = leaning_of([margins(talk, held, "rendered", "locate")])
-    return {"words": words, "box": platt(chance, good), "refuse": {"bias": refuse}, "locate": {"bias": -place}}
+    return {"words": words, "box": platt(chance, good), **lean}
 
 
 def platt(chance: Sequence[float], good: Sequence[bool]) -> dict[str, float]:
@@ -124,54 +154,78 @@ def platt(chance: Sequence[float], good: Sequence[bool]) -> dict[str, float]:
     return {"slope": float(weight[0]), "bias": float(weight[1])}
 
 
-def margins(talk: Talk, held: Held, source: str, kind: Kind) -> tuple[Floats, Floats]:
-    """By how much a refusal is likelier than what else could be said: for true premises (N,), for false ones (M,).
+def margins(talk: Talk, held: Held, source: str, kind: Kind, leaning: Leaning = UPRIGHT) -> tuple[Floats, Floats]:
+    """By how much a refusal is likelier than what else could be said, and the logit of presence: of true premises (N, 2), of
+    false ones (M, 2).
 
-    "refuse": "no" after "there is" or "there are", in questions about an object; "locate": anything but the mark of a box.
+    "refuse": "no" after "there is" or "there are", in questions about an object; "locate": anything but the mark of a box;
+    "yes": anything but yes, in questions whether there is something.
     """
-    pieces, first = held.pieces, (ABOUT if kind == "refuse" else LOCATING)[0].partition("{")[0]
+    pieces = held.pieces
+    piece = {"refuse": pieces.one("no"), "locate": pieces.locate, "yes": pieces.one("yes")}[kind]
     made = []
-    for task in ("premise" if kind == "refuse" else "locate", "refusal"):
-        asks = [(row, ask) for row in held.rows if row.told.source == source for ask in row.asks.get(task, ())]
-        asks = _spread([(row, ask) for row, ask in asks if ask.questions[0].startswith(first)])
+    for asks in _premises(held, source, kind):
         found: list[float] = []
+        shows: list[float] = []
         for start in range(0, len(asks), PART):
             part = asks[start : start + PART]
-            rows = []
-            for k, (_, ask) in enumerate(part):
-                begun = pieces.ids(ask.answers[0])[:2] if kind == "refuse" else []
-                rows.append([pieces.ask, *pieces.ids(ask.questions[k % len(ask.questions)]), pieces.say, *begun])
+            asked = [ask.questions[k % len(ask.questions)] for k, (_, ask) in enumerate(part)]
+            begun = [pieces.ids(ask.answers[0])[:2] if kind == "refuse" else [] for _, ask in part]
+            rows = [[pieces.ask, *pieces.ids(q), pieces.say, *some] for q, some in zip(asked, begun, strict=True)]
             with torch.inference_mode():
                 past = talk.prefix(sight([[held.seen[k] for k in row.seen] for row, _ in part]))
                 states, _ = talk.read(*padded(rows, pieces.pad), past)
                 logits = talk.logits(states[:, -1]).float()
-            piece = pieces.one("no") if kind == "refuse" else pieces.locate
             rest = logits.clone()
             rest[:, piece] = -torch.inf
             sign = 1 if kind == "refuse" else -1
             found += (sign * (logits[:, piece] - rest.amax(1))).tolist()
-        made.append(np.array(found, np.float32))
+            shows += leaning.shows(asked, [held.seen[row.seen[-1]] for row, _ in part]).tolist()
+        made.append(np.array([found, shows], np.float32).T.reshape(-1, 2))
     return made[0], made[1]
 
 
-def leaning_of(parts: Sequence[tuple[Floats, Floats]]) -> float:
-    """What is added to refusing so that the worst share, of true premises accepted or false ones refused, is the best."""
-    tried = np.linspace(-6, 6, 241)
-    worst = [min(share for true, false in parts for share in honesty(true, false, more)) for more in tried.tolist()]
-    best = np.flatnonzero(np.array(worst) >= max(worst) - 1e-9)
-    return float(tried[best[len(best) // 2]])
+def _premises(held: Held, source: str, kind: Kind) -> Iterator[list[tuple[Row, Ask]]]:
+    """Questions about what is there, then about what is not."""
+    first = {"refuse": ABOUT, "locate": LOCATING, "yes": ("",)}[kind][0].partition("{")[0]
+    for there in (True, False):
+        task = "presence" if kind == "yes" else "refusal" if not there else "premise" if kind == "refuse" else "locate"
+        asks = [(row, ask) for row in held.rows if row.told.source == source for ask in row.asks.get(task, ())]
+        yield _spread(
+            [
+                (row, ask)
+                for row, ask in asks
+                if ask.questions[0].startswith(first) and (kind != "yes" or ask.answers == ("yes" if there else "no",))
+            ]
+        )
 
 
-def honesty(true: Floats, false: Floats, more: float) -> tuple[float, float]:
+def leaning_of(parts: Sequence[tuple[Floats, Floats]]) -> tuple[float, float]:
+    """What is added to refusing, and how much the logit of presence takes from it, so that the worst share, of true premises
+    accepted or of false ones refused, is the best."""
+    parts = [part for part in parts if len(part[0]) and len(part[1])]
+    if not parts:
+        return 0.0, 0.0
+    tried = np.linspace(-6, 6, 121)
+    best = (-1.0, 0.0, 0.0)
+    for seen in WEIGHTS:
+        worst = np.array([min(share for part in parts for share in honesty(*part, (more, seen))) for more in tried.tolist()])
+        top = np.flatnonzero(worst >= worst.max() - 1e-9)
+        best = max(best, (float(worst.max()), float(tried[top[len(top) // 2]]), seen), key=lambda one: one[0])
+    return best[1], best[2]
+
+
+def honesty(true: Floats, false: Floats, lean: tuple[float, float]) -> tuple[float, float]:
     """Shares of true premises accepted and of false ones refused."""
-    return float((true + more < 0).mean()), float((false + more >= 0).mean())
+    refusing = [part[:, 0] + lean[0] - lean[1] * part[:, 1] for part in (true, false)]
+    return float((refusing[0] < 0).mean()), float((refusing[1] >= 0).mean())
 
 
-def right(talk: Talk, held: Held, source: str, task: str) -> tuple[list[bool], list[float]]:
+def right(talk: Talk, held: Held, source: str, task: str, leaning: Leaning = UPRIGHT) -> tuple[list[bool], list[float]]:
     """Which questions of a task are answered as they should be, and the chances of the answers."""
     asks = [(row, ask) for row in held.rows if row.told.source == source for ask in row.asks.get(task, ())]
     asks = _spread(asks)
-    said = replies(talk, held, [(row, ask.questions[k % len(ask.questions)]) for k, (row, ask) in enumerate(asks)])
+    said = replies(talk, held, [(row, ask.questions[k % len(ask.questions)]) for k, (row, ask) in enumerate(asks)], leaning)
     good = []
     for ids, (_, ask) in zip(said.ids, asks, strict=True):
         wanted = [held.pieces.said(text)[:-1] for text in ask.answers]
