@@ -80,4 +80,4 @@ def _descend(line: nn.Linear, x: Tensor, y: Tensor, weight: Tensor, pull: float)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    steps.step(closure)
+    steps.step(closure)  # type: ignore[no-untyped-call]

@@ -44,7 +44,7 @@ def run(recipe: Recipe, folder: Path) -> dict[str, Any]:
         parts = chat_parts.restore(folder / f"fold{fold}" / nano_chat.FILE)
         rows, seen = _held(chat, fold)
         own = [(row, ask.questions[0], ask.answers[0]) for row in rows for ask in row.asks.get("human", ())]
-        known = parts.presence and Known(parts.presence, parts.card.kinds)
+        known = Known(parts.presence, parts.card.kinds) if parts.presence is not None else None
         leaning = figures.Leaning(known, parts.card.calibration)
         made = figures.replies(parts.talk, figures.Held(rows, seen, parts.pieces), [(row, q) for row, q, _ in own], leaning)
         said += [normal(parts.pieces.words(ids)) for ids in made.ids]
