@@ -26,13 +26,13 @@ def test_two_witnesses_are_heard(tmp_path: Path) -> None:
     with torch.no_grad():
         head.line.weight.zero_()
         head.line.bias.copy_(torch.tensor([-3.0, 0.5, 2.0, 1.0]))
-    asked = ["Is there a ship?", "Describe the buildings.", "What is this?"]
+    asked = ["Is there a ship?", "Locate the building.", "What is this?"]
     shows = witness(head, KINDS, asked, [seen] * 3)
     assert shows.tolist() == [2.0, -3.0, 0.0]
     told = {"refuse": {"bias": 0.5, "seen": 2.0}, "locate": {"bias": -1.0, "seen": 1.0}, "yes": {"bias": 0.25, "seen": 1.0}}
     no, mark, yes = leans(told, chat.pieces, asked, shows)
     assert no.more.tolist() == [-3.5, 6.5, 0.5]
-    assert mark.more.tolist() == [1.0, -4.0, -1.0]
+    assert mark.more.tolist() == [0.0, -4.0, 0.0]  # of questions for a box alone
     assert yes.more.tolist() == [2.25, 0.0, 0.0]  # of closed questions alone, and of kinds that are known
     assert leans({}, chat.pieces, asked, shows) == ()
     assert witness(None, (), asked, [seen] * 3).tolist() == [0.0] * 3

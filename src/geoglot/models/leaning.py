@@ -22,6 +22,8 @@ from geoglot.text.answers import kind_of
 from geoglot.text.pieces import Pieces
 from geoglot.text.sentences import plural
 
+WHERE = re.compile(r"\[refer\]|\b(?:locate|location|find|box|boxes|show me|show all|point|mark|detect)\b")  # asks for a box
+
 
 def summary(seen: Seen) -> NDArray[np.float32]:
     """The numbers (F,) of a picture that the head reads: vector, mean and greatest of the cells, objects, concepts."""
@@ -58,15 +60,15 @@ def leans(calibration: Mapping[str, Any], pieces: Pieces, questions: Sequence[st
     after = tuple((pieces.one("there"), pieces.one(verb)) for verb in ("is", "are"))
     begin = ((0, 0),)
     closed = torch.tensor([float(kind_of(question) == "presence") for question in questions])
+    where_is = torch.tensor([float(WHERE.search(question.lower()) is not None) for question in questions])
     made = []
-    for name, piece, where, sign in (
-        ("refuse", pieces.one("no"), after, -1.0),
-        ("locate", pieces.locate, begin, 1.0),
-        ("yes", pieces.one("yes"), begin, 1.0),
+    for name, piece, where, sign, of in (
+        ("refuse", pieces.one("no"), after, -1.0, torch.ones_like(shows)),
+        ("locate", pieces.locate, begin, 1.0, where_is),
+        ("yes", pieces.one("yes"), begin, 1.0, closed * (shows != 0)),
     ):
         told = calibration.get(name)
         if told is None:
             continue
-        more = told["bias"] + sign * told.get("seen", 0.0) * shows
-        made.append(Lean(piece, where, more * closed * (shows != 0) if name == "yes" else more))
+        made.append(Lean(piece, where, (told["bias"] + sign * told.get("seen", 0.0) * shows) * of))
     return tuple(made)

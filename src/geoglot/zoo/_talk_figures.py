@@ -14,7 +14,7 @@ from torch import Tensor
 
 from geoglot.data.build.rendered_talks import FINE
 from geoglot.metrics.cider import Cider
-from geoglot.models.leaning import leans, witness
+from geoglot.models.leaning import leans, named, witness
 from geoglot.models.nano_eyes import Seen, objects, sight
 from geoglot.nn.pointer import Pointer, moved
 from geoglot.nn.saying import Answered, answer, padded
@@ -28,7 +28,11 @@ from geoglot.zoo._talk_words import ABOUT, LOCATING, Ask
 
 Floats = NDArray[np.float32]
 Kind = Literal["refuse", "locate", "yes"]
-SOURCES: Mapping[Kind, tuple[str, ...]] = {"refuse": ("ucm", "rendered"), "locate": ("rendered",), "yes": ("ucm", "rendered")}
+PREMISES: Mapping[Kind, tuple[tuple[str, str, str], ...]] = {  # sources, and tasks that take true and false things for granted
+    "refuse": (("ucm", "premise", "refusal"), ("rendered", "premise", "refusal")),
+    "locate": (("rendered", "locate", "refusal"),),
+    "yes": (("ucm", "presence", "presence"), ("rendered", "presence", "presence"), ("ucm", "human", "human")),
+}
 WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)  # how much the logit of presence may count
 FOLDS = 5
 PART = 64
@@ -98,9 +102,9 @@ def measure(talk: Talk, pointer: Pointer, held: Held, leaning: Leaning = UPRIGHT
         ("vhr10", "count"), ("dates", "changed"),
     ):  # fmt: skip
         found[f"{source} {task}"] = _share(right(talk, held, source, task, leaning)[0])
-    for source in ("ucm", "rendered"):
-        for kind in (one for one, sources in SOURCES.items() if source in sources):
-            part = margins(talk, held, source, kind, leaning)
+    for kind in ("refuse", "locate"):
+        for source, *tasks in PREMISES[kind]:
+            part = margins(talk, held, kind, source, *tasks, leaning=leaning)
             if not (len(part[0]) and len(part[1])):
                 continue
             told = leaning.calibration.get(kind)
@@ -132,8 +136,8 @@ def calibration(talk: Talk, pointer: Pointer, held: Held, known: Known | None = 
     the mark of a place and to "yes", by itself and for each unit of the logit of presence."""
     leaning = Leaning(known)
     lean: dict[str, dict[str, float]] = {}
-    for kind, sources in SOURCES.items():
-        bias, seen = leaning_of([margins(talk, held, source, kind, leaning) for source in sources])
+    for kind, told in PREMISES.items():
+        bias, seen = leaning_of([margins(talk, held, kind, *one, leaning=leaning) for one in told], kind != "yes")
         lean[kind] = {"bias": bias if kind == "refuse" else -bias, "seen": seen}
     leaning = Leaning(known, lean)
     parts = [right(talk, held, source, task, leaning) for source, task in SHORT]
@@ -154,17 +158,19 @@ def platt(chance: Sequence[float], good: Sequence[bool]) -> dict[str, float]:
     return {"slope": float(weight[0]), "bias": float(weight[1])}
 
 
-def margins(talk: Talk, held: Held, source: str, kind: Kind, leaning: Leaning = UPRIGHT) -> tuple[Floats, Floats]:
+def margins(
+    talk: Talk, held: Held, kind: Kind, source: str, true: str, false: str, leaning: Leaning = UPRIGHT
+) -> tuple[Floats, Floats]:
     """By how much a refusal is likelier than what else could be said, and the logit of presence: of true premises (N, 2), of
     false ones (M, 2).
 
     "refuse": "no" after "there is" or "there are", in questions about an object; "locate": anything but the mark of a box;
-    "yes": anything but yes, in questions whether there is something.
+    "yes": anything but yes, in questions whether there is something of a kind that is known.
     """
     pieces = held.pieces
     piece = {"refuse": pieces.one("no"), "locate": pieces.locate, "yes": pieces.one("yes")}[kind]
     made = []
-    for asks in _premises(held, source, kind):
+    for asks in _premises(held, kind, source, true, false, leaning):
         found: list[float] = []
         shows: list[float] = []
         for start in range(0, len(asks), PART):
@@ -185,33 +191,42 @@ def margins(talk: Talk, held: Held, source: str, kind: Kind, leaning: Leaning = 
     return made[0], made[1]
 
 
-def _premises(held: Held, source: str, kind: Kind) -> Iterator[list[tuple[Row, Ask]]]:
+def _premises(held: Held, kind: Kind, source: str, true: str, false: str, leaning: Leaning) -> Iterator[list[tuple[Row, Ask]]]:
     """Questions about what is there, then about what is not."""
     first = {"refuse": ABOUT, "locate": LOCATING, "yes": ("",)}[kind][0].partition("{")[0]
-    for there in (True, False):
-        task = "presence" if kind == "yes" else "refusal" if not there else "premise" if kind == "refuse" else "locate"
+    kinds = leaning.known.kinds if leaning.known else ()
+    for task, word in ((true, "yes"), (false, "no")):
         asks = [(row, ask) for row in held.rows if row.told.source == source for ask in row.asks.get(task, ())]
-        yield _spread(
-            [
-                (row, ask)
-                for row, ask in asks
-                if ask.questions[0].startswith(first) and (kind != "yes" or ask.answers == ("yes" if there else "no",))
-            ]
-        )
+        asks = [one for one in asks if one[1].questions[0].startswith(first)]
+        if kind == "yes":
+            asks = [one for one in asks if normal(one[1].answers[0]) == word]
+            asks = [one for one in asks if named(one[1].questions[0], kinds) is not None]
+        yield _spread(asks)
 
 
-def leaning_of(parts: Sequence[tuple[Floats, Floats]]) -> tuple[float, float]:
-    """What is added to refusing, and how much the logit of presence takes from it, so that the worst share, of true premises
-    accepted or of false ones refused, is the best."""
+def leaning_of(parts: Sequence[tuple[Floats, Floats]], equal: bool = True) -> tuple[float, float]:
+    """What is added to refusing, and how much the logit of presence takes from it, so that errors are as rare as can be.
+
+    ``equal``: the worst share, of true premises accepted or of false ones refused, is the best; else the mean over the parts of
+    the share that is judged rightly.
+    """
     parts = [part for part in parts if len(part[0]) and len(part[1])]
     if not parts:
         return 0.0, 0.0
+
+    def good(lean: tuple[float, float]) -> float:
+        shares = [honesty(*part, lean) for part in parts]
+        if equal:
+            return min(min(pair) for pair in shares)
+        count = [(len(true), len(false)) for true, false in parts]
+        return float(np.mean([np.average(pair, weights=many) for pair, many in zip(shares, count, strict=True)]))
+
     tried = np.linspace(-6, 6, 121)
     best = (-1.0, 0.0, 0.0)
     for seen in WEIGHTS:
-        worst = np.array([min(share for part in parts for share in honesty(*part, (more, seen))) for more in tried.tolist()])
-        top = np.flatnonzero(worst >= worst.max() - 1e-9)
-        best = max(best, (float(worst.max()), float(tried[top[len(top) // 2]]), seen), key=lambda one: one[0])
+        found = np.array([good((more, seen)) for more in tried.tolist()])
+        top = np.flatnonzero(found >= found.max() - 1e-9)
+        best = max(best, (float(found.max()), float(tried[top[len(top) // 2]]), seen), key=lambda one: one[0])
     return best[1], best[2]
 
 
