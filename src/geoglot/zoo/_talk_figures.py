@@ -208,18 +208,26 @@ def leaning_of(parts: Sequence[tuple[Floats, Floats]], equal: bool = True) -> tu
     """What is added to refusing, and how much the logit of presence takes from it, so that errors are as rare as can be.
 
     ``equal``: the worst share, of true premises accepted or of false ones refused, is the best; else the mean over the parts of
-    the share that is judged rightly.
+    the share that is judged rightly, where no part loses by it.
     """
     parts = [part for part in parts if len(part[0]) and len(part[1])]
     if not parts:
         return 0.0, 0.0
 
+    count = [(len(true), len(false)) for true, false in parts]
+
+    def rightly(lean: tuple[float, float]) -> Floats:
+        return np.array(
+            [np.average(honesty(*part, lean), weights=many) for part, many in zip(parts, count, strict=True)], np.float32
+        )
+
+    plain = rightly((0.0, 0.0))
+
     def good(lean: tuple[float, float]) -> float:
-        shares = [honesty(*part, lean) for part in parts]
         if equal:
-            return min(min(pair) for pair in shares)
-        count = [(len(true), len(false)) for true, false in parts]
-        return float(np.mean([np.average(pair, weights=many) for pair, many in zip(shares, count, strict=True)]))
+            return min(min(honesty(*part, lean)) for part in parts)
+        shares = rightly(lean)
+        return float(shares.mean()) if (shares >= plain - 1e-6).all() else -1.0
 
     tried = np.linspace(-6, 6, 121)
     best = (-1.0, 0.0, 0.0)
