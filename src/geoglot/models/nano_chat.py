@@ -28,8 +28,8 @@ from geoglot.models.detector import Detector
 from geoglot.models.dual import DualModel, open_native
 from geoglot.models.files import native
 from geoglot.models.leaning import leans, witness
-from geoglot.models.nano_eyes import Circumstances, Eyes, Seen, objects, sight
-from geoglot.nn.pointer import moved
+from geoglot.models.nano_eyes import Circumstances, Eyes, Seen, sight
+from geoglot.models.pointing import pointed
 from geoglot.nn.saying import Answered, Lean, answer, padded, steps
 from geoglot.nn.talk import DATES, Past
 from geoglot.text.consensus import agreed
@@ -183,11 +183,7 @@ class NanoChat:
 
     def _pointed(self, one: Asked) -> tuple[Tensor, Tensor]:
         """Chances (K + 1,) of the objects of the last picture, the last of none, and their boxes (K, 4)."""
-        found = objects([one.seen[-1]], self.device)
-        ids = torch.tensor([self.pieces.ids(one.question)[: self.pointer.config.longest]], device=self.device)
-        with torch.inference_mode():
-            logits, by = self.pointer(found, self.talk.words(ids), torch.ones_like(ids, dtype=torch.bool))
-        return logits[0].softmax(-1).cpu(), moved(found.boxes, by)[0].cpu()
+        return pointed(self.pointer, self.talk, self.pieces, one.seen[-1], one.question)
 
     def _located(self, one: Asked) -> Reply:
         chance, boxes = self._pointed(one)

@@ -15,8 +15,9 @@ from torch import Tensor
 from geoglot.data.build.rendered_talks import FINE
 from geoglot.metrics.cider import Cider
 from geoglot.models.leaning import leans, named, witness
-from geoglot.models.nano_eyes import Seen, objects, sight
-from geoglot.nn.pointer import Pointer, moved
+from geoglot.models.nano_eyes import Seen, sight
+from geoglot.models.pointing import pointed
+from geoglot.nn.pointer import Pointer
 from geoglot.nn.saying import Answered, answer, padded
 from geoglot.nn.talk import Talk
 from geoglot.text.answers import normal
@@ -267,19 +268,10 @@ def located(talk: Talk, pointer: Pointer, held: Held, source: str, least: int) -
     ]
     good, chance = list[bool](), list[float]()
     asks = _spread(asks)
-    for start in range(0, len(asks), PART):
-        some = asks[start : start + PART]
-        shown = [held.seen[row.seen[0]] for row, _ in some]
-        rows = [
-            held.pieces.ids(ask.questions[k % len(ask.questions)])[: pointer.config.longest] for k, (_, ask) in enumerate(some)
-        ]
-        wide = max(map(len, rows))
-        ids = torch.tensor([row + [held.pieces.pad] * (wide - len(row)) for row in rows])
-        with torch.inference_mode():
-            here = objects(shown)
-            logits, by = pointer(here, talk.words(ids), ids != held.pieces.pad)
-            best, boxes = logits[:, :-1].argmax(1).tolist(), moved(here.boxes, by).numpy()
-            chance += logits.softmax(1)[:, :-1].amax(1).tolist()
-        for row, (k, seen, (_, ask)) in enumerate(zip(best, shown, some, strict=True)):
-            good.append(k < len(seen.boxes) and ask.box is not None and float(overlap(boxes[row, [k]], ask.box)[0]) >= 0.5)
+    for k, (row, ask) in enumerate(asks):
+        question = ask.questions[k % len(ask.questions)]
+        chances, boxes = pointed(pointer, talk, held.pieces, held.seen[row.seen[0]], question)
+        chance.append(float(chances[:-1].max()) if len(boxes) else 0.0)
+        best = boxes[[int(chances[:-1].argmax())]].numpy() if len(boxes) else None
+        good.append(best is not None and ask.box is not None and float(overlap(best, ask.box)[0]) >= 0.5)
     return good, chance
