@@ -14,7 +14,6 @@ from geoglot.evals import baselines, material
 from geoglot.evals.asking import replies
 from geoglot.evals.job import Job, Mistake, Outcome
 from geoglot.evals.kinds.describe import Captions, meteor_of
-from geoglot.metrics.bootstrap import paired
 
 VECTORS = False
 DUAL = "nano"  # whose vectors and classes the baselines take
@@ -40,8 +39,7 @@ def run(job: Job) -> Outcome:
     ]
     details: dict[str, Any] = {"meteor": meteor_of(metric), "answers": len(set(answers))}
     for label, other in found.items():
-        gap = paired(lambda w: metric.result(w)[name], lambda w, other=other: other.result(w)[name], len(items), 300)  # type: ignore[misc]
-        details[f"above {label}"] = [gap.value, gap.low, gap.high]
+        details[f"above {label}"] = baselines.above(metric, other, name, len(items), 300)
     trivial = {label: other.result()[name] for label, other in found.items()}
     return Outcome(metric, places, "captions written by the model", trivial, mistakes, details)
 
