@@ -46,7 +46,14 @@ def test_list_says_what_is_there(geoglot_command: Command, data: Path) -> None:
         "rendered_facts",
     }
     rows = json.loads(geoglot_command("data", "list", "--json")[1])
-    assert {row["name"] for row in rows if row["there"]} == {"rsicd", "harvey", "harvey_pairs", "rendered", "rendered_facts"}
+    assert {row["name"] for row in rows if row["there"]} == {
+        "rsicd",
+        "harvey",
+        "harvey_pairs",
+        "rendered",
+        "rendered_facts",
+        "rendered_pairs",
+    }
 
 
 def test_show_and_stats(geoglot_command: Command, data: Path) -> None:

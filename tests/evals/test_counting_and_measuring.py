@@ -123,7 +123,7 @@ def test_what_is_true_of_rendered_objects(monkeypatch: pytest.MonkeyPatch) -> No
     finally:
         rendered_facts._rows.cache_clear()
     assert first.pictures[0].grid is not None
-    assert first.pictures[0].grid.gsd == pytest.approx(first.gsd)
+    assert first.pictures[0].grid.gsd == pytest.approx(first.gsd, rel=1e-3)
     sized = [thing for thing in first.things if "length" in thing.attributes]
     for one in sized:  # the outline itself is as long as it is said to be
         box = one.oriented((256, 256))

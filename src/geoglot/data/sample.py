@@ -218,10 +218,10 @@ class Sample:
     """One place: its pictures and what is said of them.
 
     Several ``pictures`` are dates of one place, in order. ``label`` is the scene class, ``labels`` the objects known to be
-    present, ``lacking`` those known not to be, ``counts`` how many there are of what is certain, ``things`` objects with boxes, ``cover`` the share of the area by
-    land-cover name, ``masks`` pictures of classes by what they show ("cover", "change"), ``gsd`` metres a pixel,
-    ``lonlat`` the centre in degrees where the pictures have no grid. Samples of one ``group`` overlap or adjoin each other:
-    cross-validation keeps them together.
+    present, ``lacking`` those known not to be, ``counts`` how many there are of what is known for certain, ``things`` objects
+    with boxes, ``cover`` the share of the area by land-cover name, ``masks`` pictures of classes by what they show ("cover",
+    "change"), ``gsd`` metres a pixel, ``lonlat`` the centre in degrees where the pictures have no grid. Samples of one ``group``
+    overlap or adjoin each other: cross-validation keeps them together.
     """
 
     id: str

@@ -49,10 +49,14 @@ def replies(model: Any, asked: Sequence[tuple[Sample, str]], what: str = "ask", 
             if verb:
                 made += [_by_verb(model, sample, question) for sample, question in chosen]
             else:
-                part = [((Said("user", question),), shown(sample)) for sample, question in chosen]
+                part = [_begun(question, shown(sample)) for sample, question in chosen]
                 made += together(part) if callable(together) else [alone(*one) for one in part]
             progress.advance(len(chosen))
     return made
+
+
+def _begun(question: str, pictures: tuple[Raster, ...]) -> tuple[tuple[Said], tuple[Raster, ...]]:
+    return (Said("user", question, tuple(range(len(pictures)))),), pictures
 
 
 def _by_verb(model: Any, sample: Sample, question: str) -> Reply:

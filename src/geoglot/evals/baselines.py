@@ -21,6 +21,14 @@ def commonest(values: Sequence[str]) -> str:
     return min(counts, key=lambda value: (-counts[value], value))
 
 
+def modal(train: Sequence[Sample]) -> dict[str, str]:
+    """The commonest caption of each class."""
+    by_class: dict[str, list[str]] = defaultdict(list)
+    for item in train:
+        by_class[str(item.label)] += item.captions
+    return {label: commonest(texts) for label, texts in by_class.items() if texts}
+
+
 class Prior:
     """The commonest answer to what is asked, and to its kind where it was not asked in training: answers without looking."""
 

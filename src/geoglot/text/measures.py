@@ -17,7 +17,7 @@ _NUMBER = r"(?<![\d.,-])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|(?<![\d.,-])\d+(?:\.\
 _UNITS = {word: factor for factor, names in LENGTHS.items() for word in names}
 _AREAS = {word: factor for factor, names in _OTHER.items() for word in names}
 for _word, _factor in _UNITS.items():
-    _AREAS |= {form: _factor**2 for form in (f"{_word}2", f"{_word}^2", f"sq {_word}", f"sq. {_word}", f"square {_word}")}
+    _AREAS |= dict.fromkeys((f"{_word}2", f"{_word}^2", f"sq {_word}", f"sq. {_word}", f"square {_word}"), _factor**2)
 _AREAS |= {"sqm": 1.0, "sqkm": 1e6}
 
 
