@@ -141,7 +141,8 @@ def rsvqa(root: Path, name: str, stem: str, images: str, rows: Sequence[tuple[st
 
 
 LOW = (("count", "How many roads?", "37"), ("count", "How many farms?", "0"), ("presence", "Is there a road?", "yes"),
-       ("comp", "Are there more roads than farms?", "yes"), ("rural_urban", "Is it a rural or an urban area", "rural"))  # fmt: skip
+       ("comp", "Are there more roads than farms?", "yes"),
+       ("rural_urban", "Is it a rural or an urban area", "rural"))  # fmt: skip
 
 
 def test_questions_of_low_resolution_count_in_bins(tmp_path: Path) -> None:
