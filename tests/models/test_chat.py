@@ -23,7 +23,7 @@ from chat_kit import CHATML, asked, picture, tokenizer
 from geoglot import models
 from geoglot.core import parts
 from geoglot.core.errors import ConfigError, InputError, ModelError, ModelMismatchError, NotFoundError
-from geoglot.core.protocols import Chat, Said
+from geoglot.core.protocols import Chat, Said, whole
 from geoglot.losses.caption import caption
 from geoglot.models import chat as chats
 from geoglot.models.chats import load
@@ -109,7 +109,9 @@ def test_batches_answer_as_singles_do(connector, template):
     assert [one.text for one in together] == [one.text for one in alone]
     assert [one.confidence for one in together] == pytest.approx([one.confidence for one in alone], rel=1e-4)
     assert len({one.confidence for one in alone}) == 3
-    assert "".join(chat.stream(*asks[1])) == alone[1].text
+    parts: list[str] = []
+    assert whole(chat.stream(*asks[1]), parts.append) == alone[1]
+    assert "".join(parts) == alone[1].text
 
 
 @pytest.mark.parametrize("connector", OPTIONS)

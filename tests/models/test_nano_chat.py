@@ -9,7 +9,7 @@ import torch
 
 from geoglot import models
 from geoglot.core.errors import InputError, ModelError
-from geoglot.core.protocols import Chat, Reply, Said
+from geoglot.core.protocols import Chat, Reply, Said, whole
 from geoglot.models import chat_parts
 from geoglot.models.nano_chat import NanoChat
 from geoglot.models.nano_eyes import far_size, once
@@ -70,8 +70,11 @@ def test_a_picture_is_looked_at_once(chat: NanoChat, monkeypatch: pytest.MonkeyP
 
 def test_a_stream_says_the_likeliest_words(chat: NanoChat) -> None:
     turns = (Said("user", "How many ships?"),)
-    parts = list(chat.stream(turns, (picture(0),)))
+    parts: list[str] = []
+    ended = whole(chat.stream(turns, (picture(0),)), parts.append)
     reply = chat.reply(turns, (picture(0),))
+    assert (ended.text, ended.boxes, ended.refused) == (reply.text, reply.boxes, reply.refused)
+    assert ended.confidence == pytest.approx(reply.confidence, abs=1e-5)
     if not reply.boxes and len(chat.pieces.ids(reply.text)) <= 5:
         assert "".join(parts) == reply.text
 

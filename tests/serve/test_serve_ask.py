@@ -202,7 +202,8 @@ def test_a_model_that_does_not_converse_is_refused_at_the_start(serve: Serve) ->
 
 
 def test_a_stream_tells_parts_and_words_and_ends_with_the_answer(serve: Serve) -> None:
-    client = serve(Blobs())
+    chat = Blobs()
+    client = serve(chat)
     known = ids(client)
     headers = {"Accept": "text/event-stream"}
     asked = {"scenes": [known["yard_20200105"]], "question": "Describe the blobs."}
@@ -212,6 +213,8 @@ def test_a_stream_tells_parts_and_words_and_ends_with_the_answer(serve: Serve) -
     assert [what["text"] for kind, what in told if kind == "text"] == ["A ", "picture ", "of ", "3 ", "blobs."]
     assert told[-1][0] == "answer"
     assert told[-1][1]["text"] == "A picture of 3 blobs."
+    assert told[-1][1]["confidence"] == 0.5
+    assert len(chat.asked) == 1, "what is said aloud is not asked again"
     asked = {"scenes": [known["wide"]], "question": "How many blobs are there?", "most": 64}
     told = events(client.post("/api/ask", json=asked, headers=headers).text)
     done = [what["done"] for kind, what in told if kind == "progress"]

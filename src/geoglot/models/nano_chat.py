@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from geoglot.core.errors import InputError
-from geoglot.core.protocols import ModelSpec, Reply, Said
+from geoglot.core.protocols import ModelSpec, Reply, Said, Speech
 from geoglot.geo.boxes import Box
 from geoglot.models import chat_parts, weights
 from geoglot.models.chat_parts import Parts
@@ -83,24 +83,34 @@ class NanoChat:
             for k, one in enumerate(asked)
         ]
 
-    def stream(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Iterator[str]:
-        """The text of the answer word by word, the likeliest each time; a box comes whole. Raises as `reply` does."""
-        one = self._asked(turns, pictures)
+    def stream(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Speech:
+        """The text of the answer word by word, the likeliest each time; a box comes whole. Raises as `reply` does.
+
+        The reply that it returns is that of `reply`: a sentence is chosen there, and may be another than the one that streamed.
+        """
+        return self._aloud(self._asked(turns, pictures))
+
+    def _aloud(self, one: Asked) -> Speech:
         ids, real = padded([one.ids], self.pieces.pad, self.device)
+        past = self._kept(one)
         found: list[int] = []
-        told = ""
-        lean = self._lean([one])
-        for piece, _ in steps(self.talk, self._kept(one), ids, real, self.pieces.end, MOST, barred=self._barred, lean=lean):
-            if int(piece) in (self.pieces.locate, self.pieces.all):
-                yield self.reply(turns, pictures).text
-                return
+        told, chances, lean = "", list[float](), self._lean([one])
+        for piece, chance in steps(self.talk, past, ids, real, self.pieces.end, MOST, barred=self._barred, lean=lean):
+            chances.append(float(chance))
             if int(piece) == self.pieces.end:
-                return
+                break
             found.append(int(piece))
             text = self.pieces.words(found)
-            if text.startswith(told):  # a piece may change how the one before is written
+            if not self._points(found) and text.startswith(told):  # a piece may change how the one before is written
                 yield text[len(told) :]
                 told = text
+        made = self._reply(one, Answered([found], [sum(chances) / len(chances)]), past)
+        if self._points(found):
+            yield made.text
+        return made
+
+    def _points(self, ids: Sequence[int]) -> bool:
+        return self.pieces.locate in ids or self.pieces.all in ids
 
     @property
     def _barred(self) -> tuple[int, ...]:

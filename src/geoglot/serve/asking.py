@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from geoglot.core.errors import AccessError, InputError, ModelError, NetworkError, NotFoundError, ResourceError
 from geoglot.core.progress import Progress, watched
-from geoglot.core.protocols import Chat, ModelSpec, Reply, Said
+from geoglot.core.protocols import Chat, ModelSpec, Reply, Said, Speech, whole
 from geoglot.geo import vectors
 from geoglot.geo.boxes import Box
 from geoglot.geo.footprint import bounds
@@ -272,8 +272,7 @@ def features(made: Answer, scene: str) -> list[dict[str, Any]]:
 class Listener:
     """A chat whose text is told while it speaks, and which stops speaking when nobody listens any more.
 
-    What is said aloud is said once more for its boxes, its confidence and its evidence, which a stream of text does not carry:
-    that is done where somebody listens, and for the first look at a scene only.
+    Only what is said of the first look at a scene is said aloud.
     """
 
     def __init__(self, chat: Chat, task: Task, aloud: bool) -> None:
@@ -288,21 +287,19 @@ class Listener:
     def reply(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Reply:
         """The answer to the last turn; raises `NoAnswer` where the model gives none, and `Stopped`."""
         self._task.check()
-        if self._aloud:
-            self._aloud = False
-            for part in self.stream(turns, pictures):
-                self._task.tell("text", {"text": part})
+        aloud, self._aloud = self._aloud, False
         with _answering():
-            made = self._chat.reply(turns, pictures)
+            made = whole(self.stream(turns, pictures), self._tell) if aloud else self._chat.reply(turns, pictures)
         self._task.check()
         return made
 
-    def stream(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Iterator[str]:
-        """The text of the answer in parts; raises as `reply`."""
-        with _answering():
-            for part in self._chat.stream(turns, pictures):
-                self._task.check()
-                yield part
+    def _tell(self, part: str) -> None:
+        self._task.check()
+        self._task.tell("text", {"text": part})
+
+    def stream(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Speech:
+        """The text of the answer in parts, and the reply in the end; raises as `reply`."""
+        return self._chat.stream(turns, pictures)
 
 
 @contextmanager
