@@ -56,7 +56,9 @@ class Asked:
 
 
 class NanoChat:
-    """A conversational model over pictures; see `core.protocols.Chat`."""
+    """A conversational model over pictures; see `core.protocols.Chat`. It says where things are, and gives no reasons."""
+
+    grounds, reasons = True, False
 
     def __init__(self, model: DualModel, parts: Parts, spec: ModelSpec) -> None:
         self.spec, self.parts, self.device = spec, parts, model.device
