@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from contextlib import ExitStack, contextmanager
@@ -180,7 +180,10 @@ class Asker:
             chat = self._model()
             turns = tuple(Said(turn.role, turn.text) for turn in asked.history)
             before = Conversation(tuple(scene.id for scene in scenes), chat.spec.name, turns)
-            aloud = task.listener is not None and (len(scenes) > 1 or asking.read(asked.question).kind in _ALOUD)
+            pointed = {"box": asked.boxes or None, "point": asked.points or None, "lonlat": asked.lonlat}
+            check_marks(scenes[0], pointed, task.entries[0].name)
+            one = len(asked.boxes) + len(asked.points) <= 1  # several are answered one by one, by their numbers
+            aloud = task.listener is not None and (len(scenes) > 1 or (one and asking.read(asked.question).kind in _ALOUD))
             with watched(task.watch):
                 made = ask(
                     Listener(chat, task, aloud),
@@ -191,6 +194,7 @@ class Asker:
                     most=asked.most,
                     guide=self._guide,
                     progress=False,
+                    **pointed,
                 )
         return self._told(made, task) | {"seconds": round(time.monotonic() - began, 3)}
 
@@ -222,6 +226,7 @@ class Asker:
             "shape": list(made.shape),
             "views": made.views,
             "assumptions": assumed,
+            "reasons": list(made.reasons),
             "boxes": {"type": "FeatureCollection", "features": features(made, task.entries[0].id)},
             "evidence": self._answers.keep(made),
         }
@@ -251,6 +256,16 @@ def check_place(scene: Scene, region: Region, name: str) -> None:
         window_of(scene, region)
     except InputError:
         raise Unusable(f"The region lies outside {name}.", "Move the map to the scene, or ask about the whole of it.") from None
+
+
+def check_marks(scene: Scene, pointed: Mapping[str, Any], name: str) -> None:
+    """Raise `Unusable` for boxes and points that the scene does not have."""
+    from geoglot.tasks.converse import Settings, marks
+
+    try:
+        marks.of(scene, Settings(**pointed))
+    except InputError as error:
+        raise Unusable(str(error).replace(scene.id, name), "Point at a place in the scene.") from None
 
 
 def features(made: Answer, scene: str) -> list[dict[str, Any]]:
