@@ -65,6 +65,7 @@ def test_a_picture_is_looked_at_once(chat: NanoChat, monkeypatch: pytest.MonkeyP
     shown = picture(11)
     chat.reply((Said("user", QUESTION),), (shown,))
     monkeypatch.setattr(chat.eyes, "look", lambda *_: pytest.fail("looked again"))
+    monkeypatch.setattr(chat, "_evidence", lambda *_: None)  # which reads it with gradients
     monkeypatch.setattr(chat.talk, "prefix", lambda *_: pytest.fail("read again"))
     chat.reply((Said("user", "ships?"),), (shown,))
 

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from converse_kit import SPEC, Blobs, scene
 
+from chat_kit import picture
 from geoglot.core.errors import InputError
 from geoglot.core.protocols import Reply, Said
 from geoglot.geo.boxes import Box
+from geoglot.geo.raster import Raster
+from geoglot.geo.sensors import Band
 from geoglot.models.picture import Shown, facts
 from geoglot.tasks.converse import Conversation, ask, caption, grammar, ground, relation
 from geoglot.tasks.converse.types import reasons_in
@@ -200,20 +204,17 @@ def test_the_model_is_told_what_is_known_of_the_picture(tmp_path: Path) -> None:
     path, chat = scene(tmp_path / "a.tif", 128, THREE), Notes()
     told = {"sensor": "sentinel-2", "time": "2021-06-10", "bands": ["B08", "B04", "B03"]}
     ask(chat, path, "Describe this.", **told, **QUIET)
-    lead, size, day = chat.known[0].split("; ")
+    lead, size, bands, day = chat.known[0].split("; ")
+    assert bands == "shown as red, green and blue: nir, red, green"
     assert lead.startswith("Sentinel-2")
     assert (size, day) == ("0.5 m per pixel, 64 m wide and 64 m high", "2021-06-10")
     other = scene(tmp_path / "b.tif", 128, THREE[:1])
     ask(chat, [path, other], "What changed?", **told, **QUIET)
     assert all(one.startswith("Sentinel-2") for one in chat.known)
-    shown = Shown.of(chat_picture(), sensor="Pléiades", gsd=0.5)
+    grey = Raster(np.zeros((3, 8, 8), np.float32), np.ones((8, 8), bool), None, (Band("PAN", "pan"),) * 3)
+    assert facts(grey) == "one band, in grey: pan"
+    shown = Shown.of(picture(16, 32), sensor="Pléiades", gsd=0.5)
     assert facts(shown) == "Pléiades; 0.5 m per pixel, 16 m wide and 8 m high"
-
-
-def chat_picture() -> Any:
-    from chat_kit import picture
-
-    return picture(16, 32)
 
 
 def test_a_conversation_keeps_a_question_about_a_box(tmp_path: Path) -> None:

@@ -98,7 +98,10 @@ def facts(picture: Raster) -> str:
         height, width = picture.shape
         told.append(f"{gsd:.3g} m per pixel, {width * gsd:.3g} m wide and {height * gsd:.3g} m high")
     names = tuple(band.common or band.name for band in picture.bands)
-    if names != NATURAL and all(name and not name.isdigit() for name in names):
+    named = all(name and not name.isdigit() for name in names)
+    if named and len(set(names)) == 1:
+        told.append(f"one band, in grey: {names[0]}")
+    elif named and names != NATURAL:
         told.append(f"shown as red, green and blue: {', '.join(names)}")
     if picture.time is not None:
         told.append(f"{picture.time:%Y-%m-%d}")

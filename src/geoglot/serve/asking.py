@@ -292,7 +292,10 @@ class Listener:
 
     def __init__(self, chat: Chat, task: Task, aloud: bool) -> None:
         self._chat, self._task, self._aloud = chat, task, aloud
-        self.grammar, self.view = getattr(chat, "grammar", None), getattr(chat, "view", None)
+        from geoglot.tasks.converse import grammar
+
+        self.grammar, self.view = grammar.of(chat), getattr(chat, "view", None)
+        self.reasons = getattr(chat, "reasons", True)
 
     @property
     def spec(self) -> ModelSpec:

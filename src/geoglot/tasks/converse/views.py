@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -69,10 +69,11 @@ class Cut:
 
 
 def shown(scene: Scene, picture: Raster) -> Raster:
-    """A picture with the sensor that took it, for the model to be told."""
+    """A picture with its sensor and the bands that are shown, for the model to be told."""
     from geoglot.models.picture import Shown  # torch, which a model has loaded by now
 
-    return Shown.of(picture, "" if scene.sensor.id == UNKNOWN.id else scene.sensor.title)
+    bands = picture.bands if scene.palette else scene.shown * (3 // len(scene.shown))
+    return Shown.of(replace(picture, bands=bands), "" if scene.sensor.id == UNKNOWN.id else scene.sensor.title)
 
 
 def cut(scene: Scene, region: Box | Sequence[float] | None, gsd: float | None, tile: int | None, model: Any) -> Cut:
