@@ -180,7 +180,7 @@ class Asker:
             chat = self._model()
             turns = tuple(Said(turn.role, turn.text) for turn in asked.history)
             before = Conversation(tuple(scene.id for scene in scenes), chat.spec.name, turns)
-            pointed = {"box": asked.boxes or None, "point": asked.points or None, "lonlat": asked.lonlat}
+            pointed: dict[str, Any] = {"box": asked.boxes or None, "point": asked.points or None, "lonlat": asked.lonlat}
             check_marks(scenes[0], pointed, task.entries[0].name)
             one = len(asked.boxes) + len(asked.points) <= 1  # several are answered one by one, by their numbers
             aloud = task.listener is not None and (len(scenes) > 1 or (one and asking.read(asked.question).kind in _ALOUD))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoglot.core.errors import DataError, InputError, NotFoundError
 from geoglot.core.protocols import Said
@@ -73,7 +74,7 @@ class Stream:
 
     chat: Composed
     rows: Sequence[tuple[Conversation, How]]
-    shares: np.ndarray
+    shares: NDArray[np.float64]
     count: int
     longest: int
     packed: bool
