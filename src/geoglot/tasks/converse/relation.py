@@ -71,7 +71,7 @@ def answer(asking: Asking) -> Answer | None:
         things.append(Thing(f"the {name}", found.box(0), float(found.score[0])))
     lie = lies(scene, things[0].box, things[1].box)
     sure = [thing.score for thing in things if thing.score is not None]
-    told = Told(said(question.how, *(thing.name for thing in things), lie), min(sure) if sure else None)
+    told = Told(said(question.how, things[0].name, things[1].name, lie), min(sure) if sure else None)
     if scene.grid is None:
         asking.assumed.append("no georeference: directions are those of the picture, and nothing is said in metres")
     asking.assumed.append("from the boxes of both")
