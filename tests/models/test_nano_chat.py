@@ -109,7 +109,7 @@ def test_all_objects_of_a_class(chat: NanoChat, monkeypatch: pytest.MonkeyPatch)
 def test_the_cells_that_spoke_for_an_answer(chat: NanoChat, monkeypatch: pytest.MonkeyPatch) -> None:
     """The map is the effect of each cell on the chance of what was said, to the first order."""
     ids = chat.pieces.ids("ships")
-    one = chat._asked((Said("user", "How many ships?"),), (picture(4),))
+    one = chat._asked((Said("user", "How many masts?"),), (picture(4),))
     heat = chat._evidence(one, ids)
     side = chat.talk.config.side
     assert heat.shape == (side, side)
@@ -131,7 +131,7 @@ def test_the_cells_that_spoke_for_an_answer(chat: NanoChat, monkeypatch: pytest.
     found = torch.tensor(told).reshape(side, side) / max(told)
     assert torch.allclose(torch.from_numpy(heat), found.float(), atol=0.15)
     say(monkeypatch, chat, ids)
-    assert (chat.reply((Said("user", "How many ships?"),), (picture(4),)).heat == heat).all()
+    assert (chat.reply((Said("user", "How many masts?"),), (picture(4),)).heat == heat).all()
 
 
 def test_what_is_not_there_is_refused(chat: NanoChat, monkeypatch: pytest.MonkeyPatch) -> None:

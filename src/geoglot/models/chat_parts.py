@@ -26,13 +26,15 @@ VERSION = "1"
 @dataclass(frozen=True)
 class ChatCard:
     """What the file says beside its weights: the hash of the tower's model, the concepts whose likeness is told, the kinds
-    of things whose presence is, how chances of answers become confidence, and the figures of validation."""
+    of things whose presence is, how chances of answers become confidence, the figures of validation, and how
+    often answers were given to questions that come often."""
 
     model: str
     concepts: tuple[str, ...]
     kinds: tuple[str, ...] = ()
     calibration: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
+    answers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -23,8 +23,9 @@ from torch import Tensor
 from geoglot.core.errors import InputError
 from geoglot.core.protocols import ModelSpec, Reply, Said, Speech
 from geoglot.geo.boxes import Box
-from geoglot.models import chat_parts, weights
+from geoglot.models import chat_parts, closed, weights
 from geoglot.models.chat_parts import Parts
+from geoglot.models.counting import counted
 from geoglot.models.detector import Detector
 from geoglot.models.dual import DualModel, open_native
 from geoglot.models.files import native
@@ -63,7 +64,8 @@ class Asked:
 class NanoChat:
     """A conversational model over pictures; see `core.protocols.Chat`. It says where things are, and gives no reasons."""
 
-    grounds, reasons = True, False
+    grounds, reasons, by_boxes = True, False, True
+    asks: ClassVar[dict[str, str]] = {"places": "Locate {what}.", "every": "Locate all {what}."}
 
     def __init__(self, model: DualModel, parts: Parts, spec: ModelSpec) -> None:
         self.spec, self.parts, self.device = spec, parts, model.device
@@ -178,11 +180,18 @@ class NanoChat:
 
     def _reply(self, one: Asked, said: Answered, past: Past) -> Reply:
         ids, chance = said.ids[0], math.exp(said.chance[0])
-        if self.pieces.locate in ids:
+        number = self._counted(one)
+        if number is not None:
+            return number
+        if self.pieces.locate in ids and closed.key(one.question) not in self.parts.card.answers:
             return self._located(one)
         if self.pieces.all in ids:
             return self._every(one)
         text = self.pieces.words(ids)
+        known = self.parts.card.answers.get(closed.key(one.question))
+        if known:
+            text, share = closed.chosen(self.talk, past, self.pieces, one.ids, known)
+            ids, chance = self.pieces.ids(text), share
         refused = text.lower().startswith(REFUSALS)
         if len(ids) > SENTENCE and not refused:
             text = self._agreed(one, text, said.chance[0], past)
@@ -246,6 +255,19 @@ class NanoChat:
         boxes = tuple(_box(seen.boxes[k].tolist()) for k in rows)
         sure = float(score[rows].mean())
         return Reply(codec.write(boxes, BOXES), boxes, (label,) * len(rows), (one.of[-1],) * len(rows), sure, heat=heat)
+
+    def _counted(self, one: Asked) -> Reply | None:
+        """The number of objects that were found, where that is asked, of a kind that the head was taught."""
+        seen, kinds = one.seen[-1], self.parts.card.kinds
+        found = counted(seen, self.eyes.classes, one.question, float(witness(self.presence, kinds, [one.question], [seen])))
+        if found is None or len(one.seen) > 1:
+            return None
+        rows = list(found.rows)
+        boxes = tuple(_box(seen.boxes[k].tolist()) for k in rows)
+        heat = painted(seen.boxes, seen.scores[:, found.kind] if len(seen.boxes) else np.zeros(0, np.float32))
+        labels = (self.eyes.classes[found.kind],) * len(rows)
+        sure = self._confidence("count", found.chance)
+        return Reply(str(len(rows)), boxes, labels, (one.of[-1],) * len(rows), sure, heat=heat)
 
     def _class(self, question: str) -> str:
         plain = question.lower()

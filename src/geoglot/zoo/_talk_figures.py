@@ -14,6 +14,8 @@ from torch import Tensor
 
 from geoglot.data.build.rendered_talks import FINE
 from geoglot.metrics.cider import Cider
+from geoglot.models import closed
+from geoglot.models.counting import counted
 from geoglot.models.leaning import leans, named, witness
 from geoglot.models.nano_eyes import Seen, sight
 from geoglot.models.pointing import pointed
@@ -34,6 +36,7 @@ PREMISES: Mapping[Kind, tuple[tuple[str, str, str], ...]] = {  # sources, and ta
     "locate": (("rendered", "locate", "refusal"),),
     "yes": (("ucm", "presence", "presence"), ("rendered", "presence", "presence"), ("ucm", "human", "human")),
 }
+COUNTED = ("vhr10", "rendered")
 WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)  # how much the logit of presence may count
 FOLDS = 5
 PART = 64
@@ -43,11 +46,12 @@ SHORT = (("ucm", "human"), ("ucm", "presence"), ("rendered", "presence"), ("rend
 
 @dataclass(frozen=True)
 class Held:
-    """Pictures of validation with what is asked, and all that was seen of them."""
+    """Pictures of validation with what is asked, all that was seen of them, and the classes of the head for objects."""
 
     rows: Sequence[Row]
     seen: Sequence[Seen]
     pieces: Pieces
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Leaning:
 
     known: Known | None = None
     calibration: Mapping[str, Any] = field(default_factory=dict)
+    answers: closed.Table = field(default_factory=dict)
 
     def shows(self, questions: Sequence[str], seen: Sequence[Seen]) -> Tensor:
         """The logit (B,) that pictures show what questions name."""
@@ -82,6 +87,12 @@ def replies(talk: Talk, held: Held, asks: Sequence[tuple[Row, str]], leaning: Le
         shows = leaning.shows([q for _, q in some], [held.seen[row.seen[-1]] for row, _ in some])
         lean = leans(leaning.calibration, pieces, [q for _, q in some], shows)
         made = answer(talk, past, ids, real, pieces.end, 40, lean=lean)
+        for k, (_, question) in enumerate(some):
+            told = leaning.answers.get(closed.key(question))
+            if told:
+                own = past.rows(torch.tensor([k]))
+                text, share = closed.chosen(talk, own, pieces, [pieces.ask, *pieces.ids(question), pieces.say], told)
+                made.ids[k], made.chance[k] = pieces.ids(text), float(np.log(share))
         ids_ += made.ids
         chance += made.chance
     return Answered(ids_, chance)
@@ -99,19 +110,22 @@ def measure(talk: Talk, pointer: Pointer, held: Held, leaning: Leaning = UPRIGHT
         found[f"{source} cider"] = cider(said, [row.asks["caption"][0].answers for row in rows])
     for source, task in (
         ("ucm", "human"), ("ucm", "class"), ("ucm", "presence"), ("rendered", "presence"),
-        ("rendered", "count"), ("rendered", "scene"), ("rendered", "colour"),
-        ("vhr10", "count"), ("dates", "changed"),
+        ("rendered", "scene"), ("rendered", "colour"), ("dates", "changed"),
     ):  # fmt: skip
         found[f"{source} {task}"] = _share(right(talk, held, source, task, leaning)[0])
     for kind in ("refuse", "locate"):
-        for source, *tasks in PREMISES[kind]:
-            part = margins(talk, held, kind, source, *tasks, leaning=leaning)
+        for of in PREMISES[kind]:
+            part = margins(talk, held, kind, of, leaning)
             if not (len(part[0]) and len(part[1])):
                 continue
             told = leaning.calibration.get(kind)
             lean = leaning_of([part]) if told is None else (told["bias"] * (1 if kind == "refuse" else -1), told["seen"])
             shares = honesty(*part, lean)
-            found |= {f"{source} {kind} {name}": 100 * v for name, v in zip(("accepted", "refused"), shares, strict=True)}
+            found |= {f"{of[0]} {kind} {name}": 100 * v for name, v in zip(("accepted", "refused"), shares, strict=True)}
+    for source in COUNTED:
+        numbers = [pair for pair, _ in numbered(held, source, leaning)]
+        found[f"{source} counted"] = _share([a == b for a, b in numbers])
+        found[f"{source} counted within one"] = _share([abs(a - b) <= 1 for a, b in numbers])
     for source, least in (("rendered", 3), ("rendered", 0), ("vhr10", 0)):
         found[f"{source} located{'' if least == 0 else ' of many'}"] = _share(located(talk, pointer, held, source, least)[0])
     return found
@@ -132,19 +146,41 @@ def _share(good: Sequence[bool]) -> float:
     return 100 * float(np.mean(good)) if good else float("nan")
 
 
-def calibration(talk: Talk, pointer: Pointer, held: Held, known: Known | None = None) -> dict[str, dict[str, float]]:
+def calibration(
+    talk: Talk, pointer: Pointer, held: Held, known: Known | None = None, answers: closed.Table | None = None
+) -> dict[str, dict[str, float]]:
     """How chances of short answers ("words") and of boxes ("box") become shares of right ones, and what is added to "no", to
     the mark of a place and to "yes", by itself and for each unit of the logit of presence."""
     leaning = Leaning(known)
     lean: dict[str, dict[str, float]] = {}
     for kind, told in PREMISES.items():
-        bias, seen = leaning_of([margins(talk, held, kind, *one, leaning=leaning) for one in told], kind != "yes")
+        bias, seen = leaning_of([margins(talk, held, kind, one, leaning) for one in told], kind != "yes")
         lean[kind] = {"bias": bias if kind == "refuse" else -bias, "seen": seen}
-    leaning = Leaning(known, lean)
+    leaning = Leaning(known, lean, answers or {})
     parts = [right(talk, held, source, task, leaning) for source, task in SHORT]
     words = platt([c for _, chances in parts for c in chances], [g for good, _ in parts for g in good])
     good, chance = located(talk, pointer, held, "rendered", 0)
-    return {"words": words, "box": platt(chance, good), **lean}
+    numbers = [pair for source in COUNTED for pair in numbered(held, source, leaning)]
+    count = platt([c for _, c in numbers], [a == b for (a, b), c in numbers]) if numbers else {"slope": 1.0, "bias": 0.0}
+    return {"words": words, "box": platt(chance, good), "count": count, **lean}
+
+
+def numbered(held: Held, source: str, leaning: Leaning) -> list[tuple[tuple[int, int], float]]:
+    """Numbers counted and true, and how plain they are, of kinds that the head for objects was taught; a tenth of the questions
+    about what is not there."""
+    made = []
+    for row in held.rows:
+        if row.told.source != source or len(row.seen) != 1:
+            continue
+        for place, ask in enumerate((*row.asks.get("count", ()), *row.asks.get("count none", ()))):
+            seen, question = held.seen[row.seen[0]], ask.questions[0]
+            true = normal(ask.answers[0])
+            if not true.isdigit() or (true == "0" and place % 10):
+                continue
+            found = counted(seen, held.classes, question, float(leaning.shows([question], [seen])))
+            if found is not None:
+                made.append(((len(found.rows), int(true)), found.chance))
+    return made
 
 
 def platt(chance: Sequence[float], good: Sequence[bool]) -> dict[str, float]:
@@ -159,9 +195,7 @@ def platt(chance: Sequence[float], good: Sequence[bool]) -> dict[str, float]:
     return {"slope": float(weight[0]), "bias": float(weight[1])}
 
 
-def margins(
-    talk: Talk, held: Held, kind: Kind, source: str, true: str, false: str, leaning: Leaning = UPRIGHT
-) -> tuple[Floats, Floats]:
+def margins(talk: Talk, held: Held, kind: Kind, of: tuple[str, str, str], leaning: Leaning = UPRIGHT) -> tuple[Floats, Floats]:
     """By how much a refusal is likelier than what else could be said, and the logit of presence: of true premises (N, 2), of
     false ones (M, 2).
 
@@ -171,7 +205,7 @@ def margins(
     pieces = held.pieces
     piece = {"refuse": pieces.one("no"), "locate": pieces.locate, "yes": pieces.one("yes")}[kind]
     made = []
-    for asks in _premises(held, kind, source, true, false, leaning):
+    for asks in _premises(held, kind, of, leaning):
         found: list[float] = []
         shows: list[float] = []
         for start in range(0, len(asks), PART):
@@ -192,8 +226,9 @@ def margins(
     return made[0], made[1]
 
 
-def _premises(held: Held, kind: Kind, source: str, true: str, false: str, leaning: Leaning) -> Iterator[list[tuple[Row, Ask]]]:
+def _premises(held: Held, kind: Kind, of: tuple[str, str, str], leaning: Leaning) -> Iterator[list[tuple[Row, Ask]]]:
     """Questions about what is there, then about what is not."""
+    source, true, false = of
     first = {"refuse": ABOUT, "locate": LOCATING, "yes": ("",)}[kind][0].partition("{")[0]
     kinds = leaning.known.kinds if leaning.known else ()
     for task, word in ((true, "yes"), (false, "no")):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from geoglot.core.config import Config
 from geoglot.data.sample import Split
-from geoglot.models import chat_parts, record
+from geoglot.models import chat_parts, closed, record
 from geoglot.models.chat_parts import ChatCard, Parts
 from geoglot.models.detector import file_of, open_detector
 from geoglot.models.detector import restore as head_of
@@ -227,7 +227,7 @@ def run(recipe: Recipe, folder: Path) -> Trained:
     stream = Stream(
         rows, everything, pieces, recipe.mix, recipe.pictures, recipe.each, recipe.pointed, recipe.train.seed, longest
     )
-    held = figures.Held(rows_of(other[0], other[2]), other[1], pieces)
+    held = figures.Held(rows_of(other[0], other[2]), other[1], pieces, eyes.classes)
 
     def measured(module: nn.Module, leaning: figures.Leaning = figures.UPRIGHT) -> Mapping[str, float]:
         assert isinstance(module, Trained)
@@ -245,11 +245,14 @@ def run(recipe: Recipe, folder: Path) -> Trained:
     )
     if is_main():
         known = presence.taught(rows, everything)
-        own = figures.Held(rows_of(taught(other[0], recipe), other[2]), other[1], pieces)  # nothing of what is held out
-        sure = figures.calibration(trained.talk, trained.pointer, own, known)
-        told_by = measured(trained, figures.Leaning(known, sure))
+        own = figures.Held(
+            rows_of(taught(other[0], recipe), other[2]), other[1], pieces, eyes.classes
+        )  # nothing of what is held out
+        answers = closed.learned((ask.questions[0], ask.answers[0]) for row in rows for ask in row.asks.get("human", ()))
+        sure = figures.calibration(trained.talk, trained.pointer, own, known, answers)
+        told_by = measured(trained, figures.Leaning(known, sure, answers))
         kinds = known.kinds if known else ()
-        card = ChatCard(model.spec.hash, CONCEPTS, kinds, sure, {k: round(v, 3) for k, v in told_by.items()})
+        card = ChatCard(model.spec.hash, CONCEPTS, kinds, sure, {k: round(v, 3) for k, v in told_by.items()}, answers)
         head, found = head_of(file_of(recipe.find))
         file = folder / FILE
         record.write(record_of(told, model.spec.name), file)

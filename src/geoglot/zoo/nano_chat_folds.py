@@ -45,7 +45,7 @@ def run(recipe: Recipe, folder: Path) -> dict[str, Any]:
         rows, seen = _held(chat, fold)
         own = [(row, ask.questions[0], ask.answers[0]) for row in rows for ask in row.asks.get("human", ())]
         known = Known(parts.presence, parts.card.kinds) if parts.presence is not None else None
-        leaning = figures.Leaning(known, parts.card.calibration)
+        leaning = figures.Leaning(known, parts.card.calibration, parts.card.answers)
         made = figures.replies(parts.talk, figures.Held(rows, seen, parts.pieces), [(row, q) for row, q, _ in own], leaning)
         said += [normal(parts.pieces.words(ids)) for ids in made.ids]
         asked += own

@@ -11,7 +11,7 @@ from geoglot.geo.boxes import Box
 from geoglot.text import codec
 from geoglot.text.asking import Question
 from geoglot.text.instructions import GRAMMARS, tagged
-from geoglot.text.sentences import article
+from geoglot.text.sentences import article, plural
 
 SHORT = "Describe this picture in one sentence."
 LONG = "Describe this picture in detail."
@@ -34,12 +34,14 @@ PLACES: Mapping[str, str] = {
 class Grammar:
     """The marks of a `family` of `text.instructions`, and a form of requests for a place with {what} in it.
 
-    `by_boxes` says that the model finds all objects of a kind, so that counting them is better than asking for their number;
-    `grounds` that it says where things are. `syntax` is how it reads boxes in a question, None where it does not.
+    `every` is a form of requests for all of a kind. `by_boxes` says that the model finds all objects of a kind, so that
+    counting them is better than asking for their number; `grounds` that it tells where things are. `syntax` is how it reads
+    boxes in a question, None where it does not.
     """
 
     family: str = "plain"
     places: str = "Where is {what}?"
+    every: str = ""
     by_boxes: bool = False
     grounds: bool = False
     syntax: codec.Syntax | None = None
@@ -50,7 +52,12 @@ class Grammar:
         return tagged(question.text, task, self.family)
 
     def ground(self, what: str) -> str:
-        """A request for the place of a thing."""
+        """A request for the place of a thing, or of all of a kind where there is a form of its own for that."""
+        if self.every and not self.single(what):
+            kind = _SEVERAL.sub("", what).strip()
+            return tagged(self.every.replace("{what}", kind if kind.endswith("s") else plural(kind)), "refer", self.family)
+        if self.every and not _THE.search(what):
+            what = f"the {what}"
         told = _MOST.search(what) or _THE.search(what) or _SEVERAL.search(what) or " " in what
         plain = what if told else article(what)
         return tagged(self.places.replace("{what}", plain), "refer", self.family)
@@ -89,4 +96,5 @@ def of(chat: Any) -> Grammar:
     grounds = bool(getattr(chat, "grounds", family))
     syntax = replace(codec.find(family)[1], **getattr(chat, "means", {})) if family in codec.names() else None
     known = family if family in GRAMMARS else "plain"
-    return Grammar(known, PLACES.get(family, Grammar.places), grounds=grounds, syntax=syntax)
+    asks = getattr(chat, "asks", {"places": PLACES.get(family, Grammar.places)})
+    return Grammar(known, **asks, by_boxes=bool(getattr(chat, "by_boxes", False)), grounds=grounds, syntax=syntax)
