@@ -248,6 +248,11 @@ class Scene:
         with guard(self.href):
             return self._uncovered(showing.show(self, self._view, grid, window, shape), grid, window, shape)
 
+    @property
+    def shown(self) -> tuple[Band, ...]:
+        """The bands that `display` shows, one or three."""
+        return tuple(self.bands[i] for i in self._view.chosen)
+
     @contextmanager
     def hidden(self, mask: Scene, values: Sequence[int], grow: int = 0) -> Iterator[None]:
         """For a while count pixels that a mask has these values for (of clouds, say) as not observed, and `grow` pixels around.

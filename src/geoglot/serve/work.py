@@ -53,6 +53,7 @@ class Answered(BaseModel):
     things: list[Thing]
     model: str
     assumptions: list[str]
+    reasons: list[str]
 
 
 class Kind(BaseModel):
@@ -102,9 +103,16 @@ def install(made: MCPServer[Any], service: Service, told: Told) -> None:
         question: Annotated[str, Field(min_length=1, max_length=QUESTION)],
         scenes: Annotated[list[str], Field(min_length=1, max_length=8, description="A scene's id, or several dates of a place.")],
         bbox: Bbox = None,
+        boxes: Annotated[
+            list[list[float]] | None, Field(description="What is asked about: left, top, right, bottom in pixels.")
+        ] = None,
+        points: Annotated[list[list[float]] | None, Field(description="What is asked about: x, y in pixels.")] = None,
+        lonlat: Annotated[bool, Field(description="Boxes and points are in degrees, west, south first.")] = False,
     ) -> Answered:
-        """Ask in words what a scene shows, how many there are of something, where, how large; or what changed between dates."""
-        return _answered(service.asker.ask(Ask.model_validate(_given(question=question, scenes=scenes, bbox=bbox))))
+        """Ask in words what a scene or what is marked in it shows, how many there are of something, where, how large, how two
+        things lie to each other; or what changed between dates."""
+        pointed = {"boxes": boxes, "points": points, "lonlat": lonlat}
+        return _answered(service.asker.ask(Ask.model_validate(_given(question=question, scenes=scenes, bbox=bbox, **pointed))))
 
     @made.tool(title="Change between two scenes")
     @told
@@ -179,5 +187,5 @@ def _answered(told: dict[str, Any]) -> Answered:
         about = feature["properties"]
         centre = None if point is None else (round(point.x, 6), round(point.y, 6))
         things.append(Thing(label=about["label"], score=about["score"], box=about["box"], centre=centre))
-    names = ("text", "confidence", "refused", "model", "assumptions")
+    names = ("text", "confidence", "refused", "model", "assumptions", "reasons")
     return Answered(found=len(told["boxes"]["features"]), things=things, **{name: told[name] for name in names})
