@@ -244,6 +244,7 @@ def test_a_hubs_pipeline_is_fetched_without_what_is_not_needed(plain, tmp_path, 
     monkeypatch.setenv("GEOGLOT_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     with hub(tmp_path / "hub") as address:
         monkeypatch.setenv("HF_ENDPOINT", address)
         ours = generators.load("rs-sd", "cpu", "float32")

@@ -58,7 +58,8 @@ def enlarged(raster: Raster, shape: tuple[int, int], window: Window, channels: i
     top, left = int(rows.min()), int(cols.min())
     tall, wide = int(rows.max()) + 2 - top, int(cols.max()) + 2 - left
     some = cut(raster, (top, left, min(tall, raster.shape[0] - top), min(wide, raster.shape[1] - left)), channels)
-    return _between(_between(some, rows - top, 1), cols - left, 2)
+    made: Floats = _between(_between(some, rows - top, 1), cols - left, 2)
+    return made
 
 
 def _places(first: int, count: int, scale: float, length: int) -> NDArray[np.float64]:
@@ -77,7 +78,7 @@ def _between(values: Floats, places: NDArray[np.float64], axis: int) -> Floats:
 def _unit(data: NDArray[np.generic]) -> Floats:
     if data.dtype == np.uint8:
         return data.astype(np.float32) / 255
-    return np.nan_to_num(data.astype(np.float32))
+    return np.nan_to_num(data.astype(np.float32)).astype(np.float32, copy=False)
 
 
 def stacked(parts: Sequence[Floats], device: torch.device) -> Tensor:

@@ -141,7 +141,7 @@ def measure(module: nn.Module, teacher: Teacher, held: Stream) -> dict[str, floa
 def run(recipe: Recipe, folder: Path) -> Latent:
     """Train, or go on; write the student into ``model`` there, which loads by its path, and give it."""
     with main_first():  # which fetches weights and decodes pictures
-        made = generators.load(recipe.model, "cpu", "float32")
+        made = generators.load(recipe.model, "auto", "float32")
         if not isinstance(made, Latent) or made.parts.network.fusion is not None:
             raise ConfigError(f"model={recipe.model!r} is not distilled by this recipe: give one of diffusers' parts")
         root, cache = Path(recipe.root), Path(recipe.cache)
