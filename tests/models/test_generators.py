@@ -170,6 +170,14 @@ def test_an_inpainting_unet_sees_what_stays(tmp_path):
     )
 
 
+def test_an_autoencoder_may_have_any_number_of_bands(tmp_path):
+    kit.saved(tmp_path)
+    kit.vae(5).save_pretrained(tmp_path / "vae")
+    made = opened(tmp_path).sample(Condition("water"), SIDE, 7, Drawing(2, 1.0, "ddim"))
+    assert made.data.shape == (5, 16, 16)
+    assert made.data.dtype == np.float32
+
+
 def test_what_is_no_generator_is_told_from_one(plain, tmp_path, monkeypatch):
     folder, _ = plain
     assert generators.is_generator(folder)

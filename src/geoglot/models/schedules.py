@@ -13,7 +13,8 @@ from torch import Tensor
 
 from geoglot.core.errors import InputError, ModelError
 
-CLASSES = {
+Told = dict[str, Any]
+CLASSES: dict[str, tuple[str, Told]] = {
     "ddim": ("DDIMScheduler", {}),
     "dpm++": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
     "euler": ("EulerDiscreteScheduler", {}),
@@ -21,11 +22,10 @@ CLASSES = {
     "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
     "unipc": ("UniPCMultistepScheduler", {}),
 }  # by name: the class, and what it is always told
-FLOWS = {
+FLOWS: dict[str, tuple[str, Told]] = {
     "flow": ("FlowMatchEulerDiscreteScheduler", {"stochastic_sampling": False}),
     "flow-heun": ("FlowMatchHeunDiscreteScheduler", {}),
 }
-Told = dict[str, Any]
 
 
 def names(flow: bool) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from geoglot.models.lora import LoraConfig
 from geoglot.models.probe import device_of
 from geoglot.nn.conditions import Metadata, MetadataConfig
 from geoglot.nn.denoiser import Denoiser, Heard
+from geoglot.train import batches
 from geoglot.train.distribute import is_main, main_first
 from geoglot.train.loop import Group, TrainConfig, fit
 from geoglot.zoo._drawn_pictures import Batch, DropConfig, Pictures, Stream, gather
@@ -233,7 +234,7 @@ def measure(module: nn.Module, held: Stream, recipe: Recipe, schedule: dict[str,
     module.eval()
     found = []
     for k in range(HELD):
-        batch = Batch(*(None if one is None else one.to(device) for one in held(VALIDATION + k)))
+        batch: Batch = batches.to(held(VALIDATION + k), device)
         found.append(float(compare(module, batch, recipe, schedule)[0]))
     return {"held": round(sum(found) / len(found), 5)}
 
