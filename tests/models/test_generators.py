@@ -131,6 +131,8 @@ def test_metadata_of_diffusion_sat_goes_into_the_time(tmp_path):
     pipe.unet.time_embedding.register_forward_hook(lambda module, given, out: out + vector)
     assert np.array_equal(picture(made), drawn(pipe, "a town", drawing))
     assert made.grid == grid
+    fast = generators.load(tmp_path, "cpu", "bfloat16").sample(Condition("a town", cloud=0.0), grid, 7, drawing)
+    assert np.abs(fast.data.astype(int) - made.data).mean() < 8
     elsewhere = ours.sample(Condition("a town", cloud=0.0, at=(100.0, -20.0)), grid, 7, drawing)
     assert not np.array_equal(elsewhere.data, made.data)
 
@@ -150,6 +152,7 @@ def test_a_transformer_with_a_flow_draws(tmp_path):
     kit.flow(tmp_path)
     ours = opened(tmp_path)
     assert ours.defaults == Drawing(50, 1.0, "flow")
+    assert ours.scheduler(Drawing(4)).sigmas.tolist() == [1.0, 0.75, 0.5, 0.25, 0.0]
     made = ours.sample(Condition("water"), SIDE, 7, Drawing(4, 2.0))
     assert made.data.shape == (3, 16, 16)
     assert np.array_equal(made.data, ours.sample(Condition("water"), SIDE, 7, Drawing(4, 2.0)).data)

@@ -89,7 +89,9 @@ class Canvas:
         """Take one step everywhere."""
         step = self.done
         latents, after, said = self.planes[f"latents{step % 2}"], self.planes[f"latents{(step + 1) % 2}"], self.planes["said"]
-        said[:] = 0
+        for part in self._parts:
+            said[:, part] = 0
+            self.planes.release()
         layout = Layout(self.area, self.model.side, self.model.overlap, step)
         self._restore(step, 0)
         scheduler = self._carried.scheduler
@@ -161,6 +163,7 @@ class Canvas:
         for part in self._parts:
             x = schedules.begin(self._carried.scheduler, self._noise(part))
             self.planes["latents0"][:, part] = self._kept(x, part, 0).cpu().numpy()
+            self.planes.release()
 
     def _noise(self, part: slice) -> Tensor:
         made = noise(self.seed, self.model.channels, part.start, 0, part.stop - part.start, self.area[1], self.stage)
