@@ -49,14 +49,14 @@ def drawn(pipe, prompt, drawing, **more):
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sd")
-    return folder, kit.saved(folder)
+    pipe = kit.saved(folder)
+    return folder, pipe, opened(folder)
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "pndm", "dpm++", "euler", "unipc"])
 def test_a_pipeline_of_diffusers_draws_the_same(plain, sampler):
-    folder, pipe = plain
+    _, pipe, ours = plain
     drawing = Drawing(5, 3.0, sampler)
-    ours = opened(folder)
     pipe.scheduler = type(ours.scheduler(drawing)).from_config(ours.scheduler(drawing).config)
     made = ours.sample(Condition("a farm by a river", avoid="cloud"), SIDE, 7, drawing)
     assert np.array_equal(picture(made), drawn(pipe, "a farm by a river", drawing, negative_prompt="cloud"))
@@ -65,10 +65,10 @@ def test_a_pipeline_of_diffusers_draws_the_same(plain, sampler):
 
 
 def test_without_guidance_too(plain):
-    folder, pipe = plain
+    _, pipe, ours = plain
     pipe.scheduler = kit.schedule()
     drawing = Drawing(4, 1.0, "ddim")
-    made = opened(folder).sample(Condition("water"), SIDE, 7, drawing)
+    made = ours.sample(Condition("water"), SIDE, 7, drawing)
     assert np.array_equal(picture(made), drawn(pipe, "water", drawing))
 
 
@@ -182,7 +182,7 @@ def test_an_autoencoder_may_have_any_number_of_bands(tmp_path):
 
 
 def test_what_is_no_generator_is_told_from_one(plain, tmp_path, monkeypatch):
-    folder, _ = plain
+    folder, *_ = plain
     assert generators.is_generator(folder)
     assert generators.is_generator("Text2Earth")
     assert not generators.is_generator("nano")
@@ -246,7 +246,7 @@ def test_controls_that_cannot_be_are_refused(tmp_path):
 
 
 def test_a_hubs_pipeline_is_fetched_without_what_is_not_needed(plain, tmp_path, monkeypatch):
-    folder, _ = plain
+    folder, *_ = plain
     place = tmp_path / "hub" / "Zilun" / "GeoRSSD" / "checkpoint" / "20p" / "22000"
     shutil.copytree(folder, place)
     (place / "unet" / "diffusion_pytorch_model.fp16.safetensors").write_bytes(b"half")
