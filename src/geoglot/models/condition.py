@@ -8,12 +8,12 @@ from datetime import datetime
 from geoglot.core.errors import InputError
 from geoglot.geo.raster import Raster
 
-KINDS = ("mask", "roads", "edges", "sketch", "date", "coarse")
+KINDS = ("mask", "roads", "edges", "lines", "sketch", "depth", "date", "coarse")
 
 
 @dataclass(frozen=True)
 class Control:
-    """A raster that steers: a mask of classes, a map of roads, edges, a sketch, another date, or the scene at coarser pixels.
+    """A raster that steers: a mask of classes, roads, edges, straight lines, a sketch, heights, another date, or coarser pixels.
 
     `raster` is on the grid that is drawn, or has none and its shape. `weight` scales what it adds; 0 is as if it were not there.
     """
@@ -33,8 +33,8 @@ class Control:
 class Condition:
     """What to draw. None is unknown, which is not zero: (0, 0) is a place, a cloud cover of 0 a clear sky.
 
-    ``at`` is longitude and latitude in degrees of the middle, ``gsd`` metres to a pixel (both: else the grid's), ``cloud`` a share
-    in [0, 1]. ``keep`` holds pixels that stay as they are where valid; the rest of it is drawn (inpainting, outpainting).
+    ``at`` is longitude and latitude in degrees of the middle, ``gsd`` metres to a pixel (both: else the grid's), ``cloud`` a
+    share in [0, 1]. ``keep`` holds pixels that stay as they are where valid; the rest of it is drawn (inpainting, outpainting).
     """
 
     text: str = ""
@@ -50,7 +50,9 @@ class Condition:
 
     def __post_init__(self) -> None:
         if self.at is not None and not (-180 <= self.at[0] <= 180 and -90 <= self.at[1] <= 90):
-            raise InputError(f"{self.at} is not on the Earth: give longitude in -180..180 and latitude in -90..90, in this order.")
+            raise InputError(
+                f"{self.at} is not on the Earth: give longitude in -180..180 and latitude in -90..90, in this order."
+            )
         if self.gsd is not None and not 0 < self.gsd < 1e5:
             raise InputError(f"A ground sampling distance of {self.gsd} m cannot be: give metres to a pixel, above 0.")
         if self.cloud is not None and not 0 <= self.cloud <= 1:
