@@ -15,6 +15,7 @@ from geoglot.tasks.classify import Labels, classify
 from geoglot.tasks.cloud import cloud, cloud_all
 from geoglot.tasks.converse import Answer, ask, caption, ground
 from geoglot.tasks.detect import Detections, detect
+from geoglot.tasks.generate import Generated, generate, generate_all, inpaint, outpaint
 from geoglot.tasks.retrieve import retrieve
 from geoglot.tasks.segment import ClassMap, ClassMaps, segment, segment_all
 
@@ -25,6 +26,7 @@ __all__ = [
     "ClassMap",
     "ClassMaps",
     "Detections",
+    "Generated",
     "Labels",
     "Plan",
     "SeriesMap",
@@ -36,9 +38,13 @@ __all__ = [
     "cloud",
     "cloud_all",
     "detect",
+    "generate",
+    "generate_all",
     "ground",
     "index",
+    "inpaint",
     "load",
+    "outpaint",
     "plan",
     "retrieve",
     "segment",

@@ -50,7 +50,9 @@ class Condition:
 
     def __post_init__(self) -> None:
         if self.at is not None and not (-180 <= self.at[0] <= 180 and -90 <= self.at[1] <= 90):
-            raise InputError(f"{self.at} is not on the Earth: give longitude in -180..180 and latitude in -90..90, in this order.")
+            raise InputError(
+                f"{self.at} is not on the Earth: give longitude in -180..180 and latitude in -90..90, in this order."
+            )
         if self.gsd is not None and not 0 < self.gsd < 1e5:
             raise InputError(f"A ground sampling distance of {self.gsd} m cannot be: give metres to a pixel, above 0.")
         if self.cloud is not None and not 0 <= self.cloud <= 1:

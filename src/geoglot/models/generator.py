@@ -135,9 +135,7 @@ class Generator(ABC):
         """A scene in steps, which lies in a folder where one is given. Raises InputError, ResourceError."""
         return Canvas(self, condition, where, seed, self.drawn(drawing), folder)
 
-    def sample(
-        self, condition: Condition, grid: Grid | tuple[int, int], seed: int, drawing: Drawing | None = None
-    ) -> Raster:
+    def sample(self, condition: Condition, grid: Grid | tuple[int, int], seed: int, drawing: Drawing | None = None) -> Raster:
         """Draw a scene on a grid, or of a shape, in memory. Raises InputError, ResourceError."""
         self.check(condition, grid)
         shape = grid.shape if isinstance(grid, Grid) else grid

@@ -21,7 +21,10 @@ CLASSES = {
     "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
     "unipc": ("UniPCMultistepScheduler", {}),
 }  # by name: the class, and what it is always told
-FLOWS = {"flow": ("FlowMatchEulerDiscreteScheduler", {"stochastic_sampling": False}), "flow-heun": ("FlowMatchHeunDiscreteScheduler", {})}
+FLOWS = {
+    "flow": ("FlowMatchEulerDiscreteScheduler", {"stochastic_sampling": False}),
+    "flow-heun": ("FlowMatchHeunDiscreteScheduler", {}),
+}
 Told = dict[str, Any]
 
 
