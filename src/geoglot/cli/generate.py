@@ -1,9 +1,9 @@
 """Draw scenes from words, on the ground where a place is given: any size, on any grid.
 
-A place is a point (--at with --gsd and --size), a box (--bbox with --gsd), or the grid of another raster (--like); without one the
-image has no georeference. Maps steer: --mask, --roads, --edges, --sketch, and --before for another date, all on the grid that is
-drawn. The same seed gives the same pixels. Each output says that it is synthetic, by which model, from which words and seed. With
---count or --prompts many are drawn into a folder. A run that was interrupted goes on when it is started again.
+A place is a point (--at with --gsd and --size), a box (--bbox with --gsd), or the grid of another raster (--like); without one
+the image has no georeference. Maps steer: --mask, --roads, --edges, --sketch, and --before for another date, all on the grid that
+is drawn. The same seed gives the same pixels. Each output says that it is synthetic, by which model, from which words and seed.
+With --count or --prompts many are drawn into a folder. A run that was interrupted goes on when it is started again.
 """
 
 from __future__ import annotations
