@@ -118,6 +118,49 @@ def fetch_repo(repo: str, revision: str | None, entry: Entry | None = None) -> P
         raise _failed(error, repo, address, None if entry is None else str(by_hand(entry))) from None
 
 
+def fetch_diffusers(repo: str, within: str = "") -> Path:
+    """Give the folder of a pipeline of diffusers in a hub repository: the weights of each part once, safetensors first.
+
+    Raises NotFoundError for an unknown repository, ModelError for one without a pipeline, NetworkError.
+    """
+    from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
+
+    index = f"{within}/model_index.json" if within else "model_index.json"
+    try:
+        try:
+            _reach(endpoint())
+        except OSError:
+            held = try_to_load_from_cache(repo, index)
+            if not isinstance(held, str):
+                raise
+            return Path(held).parent
+        files = HfApi(endpoint=endpoint()).list_repo_files(repo)
+        if index not in files:
+            raise ModelError(f"{repo} has no pipeline of diffusers ({index}): name another repository, or give a folder by path.")
+        wanted = _pipeline([name for name in files if name.startswith(f"{within}/" if within else "")])
+        return Path(snapshot_download(repo, allow_patterns=wanted, endpoint=endpoint())) / within
+    except ModelError:
+        raise
+    except Exception as error:  # the hub's client raises kinds of its own and of its transport
+        raise _failed(error, repo, f"https://huggingface.co/{repo}/tree/main/{within}", None) from None
+
+
+def _pipeline(files: list[str]) -> list[str]:
+    """Files of a pipeline that are needed: no safety checker, no half weights, no code, and of two forms of weights the safe."""
+    made = []
+    for name in files:
+        folder, _, file = name.rpartition("/")
+        if "safety_checker" in folder or file.endswith((".py", ".pyc", ".md", ".msgpack", ".onnx", ".ckpt")):
+            continue
+        if ".fp16." in file or ".non_ema." in file:
+            continue
+        safe = any(other.rpartition("/")[0] == folder and other.endswith(".safetensors") and ".fp16." not in other for other in files)
+        if file.endswith(".bin") and safe or (file.endswith(".safetensors") and not folder):
+            continue
+        made.append(name)
+    return made
+
+
 def _held(repo: str, revision: str | None) -> Path | None:
     """The cached folder of a repository whose model was fetched before."""
     from huggingface_hub import try_to_load_from_cache
