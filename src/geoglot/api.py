@@ -55,7 +55,8 @@ __all__ = [
 def load(name: str | Path, device: str = "auto", dtype: str = "auto", activation: str | None = None) -> Any:
     """Load a model by name, hub id or path; with `auto` the fastest device and number type of this machine are found out.
 
-    Gives a `Dual`, or a `Chat` where the name means a conversation model, such as nano-chat (see `geoglot.models.chats`).
+    Gives a `Dual`, a `Chat` where the name means a conversation model, such as nano-chat (see `geoglot.models.chats`), or a
+    `Generator` where it means one that draws, such as nano-gen (see `geoglot.models.generators`).
     `activation` ("gelu", "quick_gelu") is for published weights of image-text models that do not tell; see `geoglot.models.load`.
     """
     from geoglot import models

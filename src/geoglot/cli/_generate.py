@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,13 +39,6 @@ def outputs(out: list[Path] | None) -> list[Path]:
     return out
 
 
-def loader(model: str) -> Callable[[], Any]:
-    """What loads the model once a request is known to make sense."""
-    from geoglot import models
-
-    return partial(models.opened, model)
-
-
 def settings(
     seed: int,
     avoid: str,
@@ -64,11 +56,14 @@ def settings(
     return asked | {"steps": steps, "guidance": guidance, "sampler": sampler, "progress": not quiet}
 
 
-def box(text: str | None, option: str) -> tuple[float, ...] | None:
+def box(text: str | None, option: str) -> tuple[float, float, float, float] | None:
     """West, south, east, north."""
     from geoglot.cli._io import numbers
 
-    return None if text is None else numbers(text, 4, option, "W,S,E,N")
+    if text is None:
+        return None
+    west, south, east, north = numbers(text, 4, option, "W,S,E,N")
+    return west, south, east, north
 
 
 def tell(made: Sequence[Generated], out: Sequence[Path], as_json: bool) -> None:

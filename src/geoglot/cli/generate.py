@@ -73,11 +73,11 @@ def run(
     if prompts is None and count == 1 and not targets[0].is_dir():
         if suffix is not None:
             raise InputError("--format is for a folder of scenes: give -o a folder, or leave it out.")
-        made: Any = [generate(shared.loader(model), texts[0], out=targets, **how)]
+        made: Any = [generate(model, texts[0], out=targets, **how)]
     else:
         if len(targets) != 1 or targets[0].suffix:
             raise InputError("Many scenes go into a folder: give -o the name of one.")
-        made = generate_all(shared.loader(model), texts, out=targets[0], suffix=suffix or "tif", count=count, **how)
+        made = generate_all(model, texts, out=targets[0], suffix=suffix or "tif", count=count, **how)
     shared.tell(made, targets, as_json)
 
 

@@ -43,7 +43,7 @@ def run(
         raise InputError("Name the area in one way: --mask or --box.")
     targets = shared.outputs(out)
     made = inpaint(
-        shared.loader(model),
+        model,
         source,
         words,
         area=mask if mask is not None else shared.box(box, "--box"),

@@ -39,7 +39,7 @@ def run(
 
     targets = shared.outputs(out)
     made = outpaint(
-        shared.loader(model),
+        model,
         source,
         words,
         by=_sides(by),

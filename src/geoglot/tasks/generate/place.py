@@ -40,7 +40,7 @@ class Place:
     def __post_init__(self) -> None:
         if sum(one is not None for one in (self.at, self.bbox, self.like)) > 1:
             raise InputError("Say in one way where the scene lies: at a point, in a box, or like another raster.")
-        if self.like is not None and not (self.gsd is self.size is self.crs is None):
+        if self.like is not None and any(one is not None for one in (self.gsd, self.size, self.crs)):
             raise InputError("A scene like another raster has its resolution, size and reference system: leave them out.")
         if self.gsd is not None and not 0 < self.gsd < 1e5:
             raise InputError(f"A ground sampling distance of {self.gsd} m cannot be: give metres to a pixel, above 0.")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from geoglot.models.generator import Generator
 
 SOFTWARE = f"geoglot {__version__}"
+NOTHING = "draws nothing: use nano-gen, or another generator (`geoglot models` lists them)."
 MOST = 10_000  # scenes of one command
 Out = str | Path | Sequence[str | Path]
 
@@ -115,14 +116,16 @@ def marked(how: str, model: Generator, text: str, asked: Settings, ground: Groun
 def loaded(model: Any) -> Generator:
     """A generator, loaded where it is a name or a function that loads it. Raises `ModelError` for another model."""
     if isinstance(model, str | Path):
-        from geoglot import models
+        from geoglot.models import files, generators
 
-        model = models.opened(model)
+        if files.is_native(model) and not generators.is_generator(model):
+            raise ModelError(f"{model} {NOTHING}")
+        model = generators.load(model)
     elif callable(model) and not hasattr(model, "spec"):
         model = model()
     if not (hasattr(model, "sample") and hasattr(model, "canvas")):
         name = model.spec.name if hasattr(model, "spec") else type(model).__name__
-        raise ModelError(f"{name} draws nothing: use nano-gen, or another generator (`geoglot models` lists them).")
+        raise ModelError(f"{name} {NOTHING}")
     made: Generator = model
     return made
 
