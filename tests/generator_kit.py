@@ -86,7 +86,7 @@ def saved(folder, core=None, scheduler=None):
 def control_net(core, kind, folder, channels=3):
     """Put a ControlNet into a folder, with weights that are not zero."""
     torch.manual_seed(len(kind))
-    made = ControlNetModel.from_unet(core, conditioning_channels=channels)
+    made = ControlNetModel.from_unet(core, conditioning_channels=channels, conditioning_embedding_out_channels=(16, 32))
     with torch.no_grad():
         for value in made.parameters():
             value += 0.02 * torch.randn_like(value)

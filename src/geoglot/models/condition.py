@@ -8,12 +8,12 @@ from datetime import datetime
 from geoglot.core.errors import InputError
 from geoglot.geo.raster import Raster
 
-KINDS = ("mask", "roads", "edges", "sketch", "date", "coarse")
+KINDS = ("mask", "roads", "edges", "lines", "sketch", "depth", "date", "coarse")
 
 
 @dataclass(frozen=True)
 class Control:
-    """A raster that steers: a mask of classes, a map of roads, edges, a sketch, another date, or the scene at coarser pixels.
+    """A raster that steers: a mask of classes, a map of roads, edges, straight lines, a sketch, heights, another date, or the scene at coarser pixels.
 
     `raster` is on the grid that is drawn, or has none and its shape. `weight` scales what it adds; 0 is as if it were not there.
     """

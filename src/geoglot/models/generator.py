@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from geoglot.geo.raster import Raster
 from geoglot.geo.sensors import Band
 from geoglot.models import schedules
 from geoglot.models.canvas import Canvas
+from geoglot.models.cascade import Cascade, stages
 from geoglot.models.condition import Condition, Drawing
 from geoglot.models.planes import fits
 
@@ -34,8 +35,9 @@ class Generator(ABC):
     and out in [-1, 1]. What a network says is what the scheduler's step takes.
     """
 
-    kinds: ClassVar[tuple[str, ...]] = ()  # of controls that it takes
+    kinds: tuple[str, ...] = ()  # of controls that it takes
     overlap: float = 0.25
+    factor: int | None = None  # between stages of a cascade; without, a scene is drawn at once
     batch: int = 4  # windows at once
 
     def __init__(
@@ -131,9 +133,10 @@ class Generator(ABC):
         seed: int,
         drawing: Drawing | None = None,
         folder: Path | None = None,
-    ) -> Canvas:
+    ) -> Canvas | Cascade:
         """A scene in steps, which lies in a folder where one is given. Raises InputError, ResourceError."""
-        return Canvas(self, condition, where, seed, self.drawn(drawing), folder)
+        make = Cascade if len(stages(self, condition, where)) > 1 else Canvas
+        return make(self, condition, where, seed, self.drawn(drawing), folder)
 
     def sample(self, condition: Condition, grid: Grid | tuple[int, int], seed: int, drawing: Drawing | None = None) -> Raster:
         """Draw a scene on a grid, or of a shape, in memory. Raises InputError, ResourceError."""

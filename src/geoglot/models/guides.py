@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from geoglot.core.errors import InputError
-from geoglot.geo.grid import Window
+from geoglot.geo.grid import Grid, Window
 from geoglot.geo.raster import Raster
 
 Floats = NDArray[np.float32]
@@ -88,3 +88,21 @@ def stacked(parts: Sequence[Floats], device: torch.device) -> Tensor:
 def shrunk(pixels: Tensor, side: int) -> Tensor:
     """Windows (B, C, h, w) as means of so many places along a side."""
     return pixels if pixels.shape[-1] == side else F.adaptive_avg_pool2d(pixels, side)
+
+
+def smaller(raster: Raster, shape: tuple[int, int], grid: Grid | None) -> Raster:
+    """The same ground with fewer pixels: means of what was observed, or of one band of classes what is in the middle.
+
+    A pixel counts as observed where all of its parts were.
+    """
+    valid = torch.from_numpy(raster.valid)[None, None].float()
+    whole = -F.adaptive_max_pool2d(-valid, shape)[0, 0].numpy() > 0
+    if raster.data.shape[0] == 1 and np.issubdtype(raster.data.dtype, np.integer):
+        rows, cols = (((np.arange(new) + 0.5) * old / new).astype(int) for new, old in zip(shape, raster.shape, strict=True))
+        data = raster.data[:, rows[:, None], cols]
+    else:
+        values = torch.from_numpy(np.nan_to_num(raster.data.astype(np.float32)))[None]
+        share = F.adaptive_avg_pool2d(valid, shape).clamp(min=1e-6)
+        means = (F.adaptive_avg_pool2d(values * valid, shape) / share)[0].numpy()
+        data = means.round().astype(raster.data.dtype) if np.issubdtype(raster.data.dtype, np.integer) else means
+    return Raster(data, whole, grid, raster.bands, raster.time)

@@ -154,7 +154,9 @@ def _pipeline(files: list[str]) -> list[str]:
             continue
         if ".fp16." in file or ".non_ema." in file:
             continue
-        safe = any(other.rpartition("/")[0] == folder and other.endswith(".safetensors") and ".fp16." not in other for other in files)
+        safe = any(
+            other.rpartition("/")[0] == folder and other.endswith(".safetensors") and ".fp16." not in other for other in files
+        )
         if file.endswith(".bin") and safe or (file.endswith(".safetensors") and not folder):
             continue
         made.append(name)

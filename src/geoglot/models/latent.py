@@ -23,6 +23,7 @@ from geoglot.models.phrases import Phrases
 from geoglot.nn.conditions import Metadata, level, numbers
 from geoglot.nn.denoiser import Denoiser, Heard
 
+FACTOR = 4
 KEPT = "keep"  # the name of channels that tell what stays: where to draw, and the rest of the picture
 
 
@@ -92,6 +93,7 @@ class Latent(Generator):
             parts.phrases.to(device, dtype)
         taken = [*parts.network.nets, *parts.maps, *(part.kind for part in parts.beside if part.kind != KEPT)]
         self.kinds = tuple(dict.fromkeys(taken))
+        self.factor = FACTOR if "coarse" in self.kinds else None
 
     def check(self, condition: Condition, where: Grid | tuple[int, int]) -> None:
         """Refuse, before anything is drawn, what cannot be. Raises InputError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,23 +16,26 @@ Tokens = Callable[[Sequence[str]], tuple[NDArray[np.int64], NDArray[np.int64]]]
 class Phrases:
     """``tokens`` gives ids (B, T) and which of them are text; ``masked`` encoders (T5) do not look at the others.
 
-    ``skip`` leaves out so many of the last layers, whose states then pass the last norm.
+    ``more`` are words (1, M, D) that follow every text, ``folder`` is where encoder and tokenizer came from.
     """
 
-    def __init__(self, tokens: Tokens, encoder: nn.Module, masked: bool = False) -> None:
-        self.tokens, self.encoder, self.masked = tokens, encoder.eval().requires_grad_(False), masked
+    def __init__(self, tokens: Tokens, encoder: nn.Module, masked: bool = False, more: Tensor | None = None) -> None:
+        self.tokens, self.encoder, self.masked, self.more = tokens, encoder.eval().requires_grad_(False), masked, more
+        self.folder: Path | None = None
 
     def to(self, device: torch.device, dtype: torch.dtype) -> None:
         """Move the encoder."""
         self.encoder.to(device, dtype)
+        self.more = None if self.more is None else self.more.to(device, dtype)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def __call__(self, texts: Sequence[str]) -> tuple[Tensor, Tensor | None]:
         """States (B, T, D) of texts, cut at the encoder's length, and which are text (B, T) where that matters."""
         ids, real = (torch.from_numpy(found).to(next(self.encoder.parameters()).device) for found in self.tokens(texts))
         if self.masked:
             return self.encoder(ids, attention_mask=real)[0], real
-        return self.encoder(ids)[0], None
+        states = self.encoder(ids)[0]
+        return states if self.more is None else torch.cat([states, self.more.expand(len(states), -1, -1)], 1), None
 
 
 def of_tokenizer(tokenizer: object) -> Tokens:
@@ -39,7 +43,11 @@ def of_tokenizer(tokenizer: object) -> Tokens:
 
     def tokens(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         made = tokenizer(  # type: ignore[operator]
-            list(texts), padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="np"  # type: ignore[attr-defined]
+            list(texts),
+            padding="max_length",
+            max_length=tokenizer.model_max_length,
+            truncation=True,
+            return_tensors="np",  # type: ignore[attr-defined]
         )
         return made["input_ids"].astype(np.int64), made["attention_mask"].astype(np.int64)
 

@@ -44,6 +44,9 @@ def made(config: Told, sampler: str, steps: int, device: torch.device) -> Any:
     known = FLOWS if flow else CLASSES
     if sampler not in known:
         raise InputError(f"This model has no sampler {sampler!r}: use one of {', '.join(known)}.")
+    if sampler == "pndm" and predicts(config) == "sample":
+        others = ", ".join(name for name in known if name != sampler)
+        raise InputError(f"This model says the clean picture, which {sampler!r} does not take: use one of {others}.")
     import diffusers
 
     kind, told = known[sampler]

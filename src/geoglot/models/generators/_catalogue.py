@@ -67,4 +67,6 @@ def unknown(name: str) -> NotFoundError:
     known = ["nano-gen", *CATALOGUE]
     near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
     hint = f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(known)}."
-    return NotFoundError(f"There is no generator {name!r}: no such name, file or folder. {hint} A hub id has the form owner/name.")
+    return NotFoundError(
+        f"There is no generator {name!r}: no such name, file or folder. {hint} A hub id has the form owner/name."
+    )

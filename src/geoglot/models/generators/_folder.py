@@ -106,7 +106,9 @@ def phrases(folder: Path) -> Phrases | None:
         raise ModelError(f"The tokenizer in {folder} cannot be loaded ({said}): fetch the folder again.") from None
     if tokenizer.model_max_length > 512:  # no length is stated
         tokenizer.model_max_length = int(getattr(encoder.config, "max_position_embeddings", None) or 120)  # type: ignore[arg-type]
-    return Phrases(of_tokenizer(tokenizer), encoder, masked=found.startswith("T5"))
+    made = Phrases(of_tokenizer(tokenizer), encoder, masked=found.startswith("T5"))
+    made.folder = folder
+    return made
 
 
 def schedule(folder: Path) -> dict[str, Any]:
