@@ -92,18 +92,8 @@ def main() -> None:
     files = [given.work / f"generated-{name}.tif" for name in ("whole", "killed")]
     for path in files:
         path.unlink(missing_ok=True)
-    command = [
-        "generate",
-        given.words,
-        "--at",
-        "6.1,52.3",
-        "--gsd",
-        str(given.gsd),
-        "--size",
-        str(given.side),
-        "--model",
-        given.model,
-    ]
+    command = ["generate", given.words, "--model", given.model, "--at", "6.1,52.3"]
+    command += ["--gsd", str(given.gsd), "--size", str(given.side)]
     command += [] if given.steps is None else ["--steps", str(given.steps)]
     print(f"{machine()}\n")
     seconds, peak = whole([*command, "-o", str(files[0])])
@@ -119,9 +109,8 @@ def main() -> None:
         rest, _ = whole(again)
         with rasterio.open(files[0]) as one, rasterio.open(files[1]) as other:
             same = bool((one.read() == other.read()).all())
-        print(
-            f"- killed after {given.kill:.0f} s (work kept: {left}), went on for {rest:.0f} s: {'the same pixels' if same else 'OTHER'}"
-        )
+        told = f"- killed after {given.kill:.0f} s (work kept: {left}), went on for {rest:.0f} s"
+        print(f"{told}: {'the same pixels' if same else 'OTHER PIXELS'}")
 
 
 if __name__ == "__main__":
