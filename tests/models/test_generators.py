@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -18,6 +20,7 @@ from geoglot.models import generators
 from geoglot.models.condition import Condition, Control, Drawing
 from geoglot.nn.conditions import sinusoid
 from geoglot.nn.noise import noise
+from published_kit import hub
 
 torch.set_num_threads(1)
 SIDE = (16, 16)
@@ -175,16 +178,16 @@ def test_what_is_no_generator_is_told_from_one(plain, tmp_path, monkeypatch):
     assert not generators.is_generator(tmp_path)
     with pytest.raises(NotFoundError, match="Did you mean text2earth"):
         generators.load("text2eart")
-    with pytest.raises(ModelError, match="has no model_index.json"):
+    with pytest.raises(ModelError, match=r"has no model_index.json"):
         generators.load(tmp_path)
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(ModelError, match="does not draw: load it with geoglot.load"):
+    with pytest.raises(ModelError, match=r"does not draw: load it with geoglot.load"):
         generators.load(tmp_path)
     monkeypatch.setenv("GEOGLOT_MODELS", str(tmp_path))
     with pytest.raises(NetworkError, match=r"fetch last.ckpt as https://github.com/Sonettoo/CRS-Diff says"):
         generators.load("crs-diff")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(NetworkError, match="rs-sd|GeoRSSD"):
+    with pytest.raises(NetworkError, match=r"rs-sd|GeoRSSD"):
         generators.load("rs-sd")
 
 
@@ -198,7 +201,7 @@ def test_a_bad_checkpoint_is_told_before_anything_is_drawn(tmp_path):
     weights.write_bytes(whole)
     state = load_file(weights)
     save_file({name: value for name, value in state.items() if name != "conv_in.bias"}, weights)
-    with pytest.raises(ModelMismatchError, match="do not fit config.json"):
+    with pytest.raises(ModelMismatchError, match=r"do not fit config.json"):
         opened(tmp_path)
     weights.write_bytes(whole)
     scheduler = tmp_path / "scheduler" / "scheduler_config.json"
@@ -229,3 +232,23 @@ def test_controls_that_cannot_be_are_refused(tmp_path):
     with pytest.raises(InputError, match="has 5 bands: give 3 bands, or one"):
         ours.sample(Condition(controls=(Control("mask", raster(np.zeros((16, 16, 5), np.uint8))),)), grid, 0)
     assert isinstance(ours.parts.network.nets["mask"], ControlNetModel)
+
+
+def test_a_hubs_pipeline_is_fetched_without_what_is_not_needed(plain, tmp_path, monkeypatch):
+    folder, _ = plain
+    place = tmp_path / "hub" / "Zilun" / "GeoRSSD" / "checkpoint" / "20p" / "22000"
+    shutil.copytree(folder, place)
+    (place / "unet" / "diffusion_pytorch_model.fp16.safetensors").write_bytes(b"half")
+    (place / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"pickle")
+    (place / "pipeline.py").write_text("raise SystemExit")
+    monkeypatch.setenv("GEOGLOT_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    with hub(tmp_path / "hub") as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        ours = generators.load("rs-sd", "cpu", "float32")
+    assert ours.spec.id == "rs-sd"
+    assert ours.spec.licence.startswith("Apache-2.0")
+    held = {file.name for file in (tmp_path / "cache").rglob("*") if file.is_file() or file.is_symlink()}
+    assert "diffusion_pytorch_model.safetensors" in held
+    assert not held & {"diffusion_pytorch_model.bin", "diffusion_pytorch_model.fp16.safetensors", "pipeline.py"}

@@ -123,7 +123,8 @@ def test_a_control_net_learns_alone(root, base, tmp_path):
     assert same(before, whole(made))
     lines = Raster(np.eye(16, dtype=np.uint8)[None] * 255, np.ones((16, 16), bool), None, (Band("edges"),))
     plain, steered = (
-        made.sample(Condition("forest", controls=given), (16, 16), 0, Drawing(2)).data for given in ((), (Control("edges", lines),))
+        made.sample(Condition("forest", controls=given), (16, 16), 0, Drawing(2)).data
+        for given in ((), (Control("edges", lines),))
     )
     assert not np.array_equal(plain, steered)
 

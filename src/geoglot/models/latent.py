@@ -86,9 +86,10 @@ class Latent(Generator):
                 + ": are all parts of one model?"
             )
         self.parts = parts
-        for module in (parts.network, parts.vae, parts.phrases):
-            if isinstance(module, nn.Module):
-                module.to(device, dtype).eval().requires_grad_(False)
+        parts.network.to(device, dtype).eval().requires_grad_(False)
+        self._exact = torch.float32 if dtype == torch.float16 else dtype  # Stable Diffusion's autoencoder overflows in float16
+        if parts.vae is not None:
+            parts.vae.to(device, self._exact).eval().requires_grad_(False)
         if parts.phrases is not None:
             parts.phrases.to(device, dtype)
         taken = [*parts.network.nets, *parts.maps, *(part.kind for part in parts.beside if part.kind != KEPT)]
@@ -103,7 +104,7 @@ class Latent(Generator):
 
     def prepare(self, condition: Condition, where: Grid | tuple[int, int], drawing: Drawing) -> Prepared:
         """Vectors of the words and numbers of a request."""
-        parts, guidance = self.parts, float(drawing.guidance or 1.0)
+        parts, guidance = self.parts, 1.0 if drawing.guidance is None else drawing.guidance
         guided = guidance != 1.0
         text = condition.text or (f"a satellite image of {condition.label}" if condition.label else "")
         words = mask = None
@@ -151,7 +152,7 @@ class Latent(Generator):
         vae: Any = self.parts.vae
         if vae is None:
             return pixels
-        made: Tensor = vae.encode(pixels.to(self.dtype)).latent_dist.mode()
+        made: Tensor = vae.encode(pixels.to(self._exact)).latent_dist.mode()
         return (made - (vae.config.get("shift_factor") or 0.0)) * vae.config.scaling_factor
 
     def decode(self, latents: Tensor) -> Tensor:
@@ -160,7 +161,7 @@ class Latent(Generator):
         if vae is None:
             return latents
         plain = latents / vae.config.scaling_factor + (vae.config.get("shift_factor") or 0.0)
-        made: Tensor = vae.decode(plain.to(self.dtype), return_dict=False)[0]
+        made: Tensor = vae.decode(plain.to(self._exact), return_dict=False)[0]
         return made
 
     def _channels(self, kind: str) -> int:

@@ -27,9 +27,8 @@ class Planes:
     def __init__(self, wanted: Wanted, folder: Path | None, request: str) -> None:
         self.folder, self._request = folder, request
         self.done = 0
-        need = sum(int(np.prod(shape)) * np.dtype(kind).itemsize for shape, kind in wanted.values())
         if folder is None:
-            fits(need, "Give a folder to draw in, or ask for fewer pixels.")
+            room(wanted, None)
             self._arrays = {name: np.zeros(shape, kind) for name, (shape, kind) in wanted.items()}
             return
         folder.mkdir(parents=True, exist_ok=True)
@@ -42,7 +41,7 @@ class Planes:
         if state.get("request") == request and all(self._file(name).exists() for name in wanted):
             self.done = int(state["done"])
         else:
-            self._begin(wanted, need)
+            self._begin(wanted)
         self._arrays = {
             name: np.memmap(self._file(name), np.dtype(kind), "r+", shape=shape) for name, (shape, kind) in wanted.items()
         }
@@ -71,17 +70,12 @@ class Planes:
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _begin(self, wanted: Wanted, need: int) -> None:
+    def _begin(self, wanted: Wanted) -> None:
         assert self.folder is not None
         for file in self.folder.iterdir():
             if file.name != "lock":
                 file.unlink()
-        free = shutil.disk_usage(self.folder).free
-        if need > free:
-            raise ResourceError(
-                f"The drawing needs {need / 1e9:,.2f} GB in {self.folder}, and {free / 1e9:,.2f} GB are free: free some, give a "
-                "folder on another disk, or ask for fewer pixels."
-            )
+        room(wanted, self.folder)
         for name, (shape, kind) in wanted.items():
             self._reserve(self._file(name), int(np.prod(shape)) * np.dtype(kind).itemsize)
 
@@ -108,6 +102,21 @@ class Planes:
     def _file(self, name: str) -> Path:
         assert self.folder is not None
         return self.folder / f"{name}.bin"
+
+
+def room(wanted: Wanted, folder: Path | None) -> None:
+    """Raise ResourceError where memory, or the disk of a folder, cannot hold so many arrays."""
+    need = sum(int(np.prod(shape, dtype=object)) * np.dtype(kind).itemsize for shape, kind in wanted.values())
+    if folder is None:
+        fits(need, "Give a folder to draw in, or ask for fewer pixels.")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if need > free:
+        raise ResourceError(
+            f"The drawing needs {need / 1e9:,.2f} GB in {folder}, and {free / 1e9:,.2f} GB are free: free some, give a "
+            "folder on another disk, or ask for fewer pixels."
+        )
 
 
 def fits(need: int, remedy: str) -> None:

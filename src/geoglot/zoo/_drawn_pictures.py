@@ -1,4 +1,4 @@
-"""Pictures with all that steers a generator, in batches by number: latents once, words, numbers, another image, each left out at times."""
+"""Pictures with all that steers a generator, in batches by number: latents, words, numbers, another image, at times left out."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def coarser(pixels: Tensor) -> Tensor:
 
 
 class Stream:
-    """Batches by number: the same number gives the same batch. Latents of pictures and of their mirror images are kept on disk."""
+    """Batches by number, the same for the same number; latents of pictures and of their mirror images are kept on disk."""
 
     def __init__(
         self, pictures: Pictures, model: Latent, batch: int, seed: int, drop: DropConfig, kind: str, cache: Path

@@ -117,7 +117,13 @@ def few(schedule: dict[str, Any]) -> dict[str, Any]:
     """A schedule whose few steps begin at noise alone and end at none."""
     if schedules.predicts(schedule) == "flow":
         return schedule
-    return {**schedule, "_class_name": "DDIMScheduler", "timestep_spacing": "trailing", "set_alpha_to_one": True, "steps_offset": 0}
+    return {
+        **schedule,
+        "_class_name": "DDIMScheduler",
+        "timestep_spacing": "trailing",
+        "set_alpha_to_one": True,
+        "steps_offset": 0,
+    }
 
 
 @torch.no_grad()

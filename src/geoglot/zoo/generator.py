@@ -12,9 +12,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from geoglot.core.config import Config
-from geoglot.core.errors import ConfigError, ModelMismatchError
+from geoglot.core.errors import ConfigError
 from geoglot.losses.diffusion import DiffusionConfig, diffusion, noised, target
-from geoglot.losses.flow import FlowConfig, between, flow
+from geoglot.losses.flow import FlowConfig, between, flow, times
 from geoglot.models import assembled, generators, lora, schedules
 from geoglot.models.condition import Drawing
 from geoglot.models.generators import _folder
@@ -61,8 +61,8 @@ class Recipe(Config):
 
     ``model`` is a generator to go on from (name, hub id or folder), else ``network`` begins anew, with the autoencoder and text
     encoder of ``parts`` (a name, hub id or folder), or without: on pixels, without words. ``tune``: all of the denoiser
-    ("full"), low-rank updates of its attention ("lora", merged at the end, and alone in ``lora``), or a ControlNet for ``control``
-    ("control": edges and coarse come from the pictures, masks from the sources). Autoencoder and text encoder never learn.
+    ("full"), low-rank updates of its attention ("lora", merged at the end, and alone in ``lora``), or a ControlNet ("control",
+    for ``control``: edges and coarse come from the pictures, masks from the sources). Autoencoder and text encoder never learn.
     """
 
     recipe: Literal["generator"] = "generator"
@@ -192,7 +192,7 @@ def compare(module: nn.Module, batch: Batch, recipe: Recipe, schedule: dict[str,
     """Give the objective of one batch, and what to log beside it."""
     predicts = schedules.predicts(schedule)
     if predicts == "flow":
-        share = torch.sigmoid(recipe.flow.mean + recipe.flow.spread * torch.special.ndtri(batch.share.clamp(1e-6, 1 - 1e-6)))
+        share = times(batch.share, recipe.flow)
         x, time = between(batch.clean, batch.noise, share), share * 1000
     else:
         table = alphas(schedule, batch.clean.device)
@@ -250,7 +250,7 @@ def run(recipe: Recipe, folder: Path) -> Latent:
         pictures = [gather(Path(recipe.root), Path(recipe.cache), recipe.sources, one, recipe.side, masks) for one in splits]
         made = begin(recipe, len(pictures[0].classes))
         if masks and pictures[0].classes != pictures[1].classes:
-            raise ModelMismatchError("the held-out masks name other classes than those of training: give other sources")
+            raise ConfigError("the held-out masks name other classes than those of training: give other sources")
         teach, held = streams(recipe, pictures, made)
     parameters, handle = learns(made, recipe)
     schedule = dict(made.parts.schedule)
