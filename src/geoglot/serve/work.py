@@ -1,4 +1,4 @@
-"""Tools for assistants that take longer than a look: jobs that are waited for (classify, change, cloud, generate), and questions."""
+"""Tools for assistants that take longer than a look: jobs that are waited for, and questions."""
 
 from __future__ import annotations
 

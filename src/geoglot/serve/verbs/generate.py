@@ -1,4 +1,4 @@
-"""Draw a scene from words, at a place or without one; it says everywhere that it is synthetic, and is not taken into the archive."""
+"""Draw a scene from words, at a place or without one; it says that it is synthetic, and is not taken into the archive."""
 
 from __future__ import annotations
 
@@ -17,27 +17,26 @@ from geoglot.tasks.generate.place import Place
 
 TITLE = "Generate"
 Line = Annotated[str, Field(max_length=1000, pattern=_shared.TEXT)]
+Short = Annotated[str, Field(max_length=100)]
+Longitude = Annotated[Number, Field(ge=-180, le=180)]
+Latitude = Annotated[Number, Field(ge=-90, le=90)]
+Metres = Annotated[Number, Field(gt=0, lt=1e5)]
+Share = Annotated[Number, Field(ge=0, le=1)]
 
 
 class Parameters(Strict):
     """What to draw, and where."""
 
     prompt: Annotated[Line, Field(min_length=1, title="What", description="In words, as in snowy farmland with a river.")]
-    lon: Annotated[Annotated[Number, Field(ge=-180, le=180)] | None, Field(title="Longitude", description="Of the middle.")] = (
-        None
-    )
-    lat: Annotated[Annotated[Number, Field(ge=-90, le=90)] | None, Field(title="Latitude", description="Of the middle.")] = None
-    gsd: Annotated[
-        Annotated[Number, Field(gt=0, lt=1e5)] | None, Field(title="Metres a pixel", description="With a place it is needed.")
-    ] = None
+    lon: Annotated[Longitude | None, Field(title="Longitude", description="Of the middle.")] = None
+    lat: Annotated[Latitude | None, Field(title="Latitude", description="Of the middle.")] = None
+    gsd: Annotated[Metres | None, Field(title="Metres a pixel", description="With a place it is needed.")] = None
     size: Annotated[int, Field(ge=1, le=1 << 17, title="Size", description="Pixels a side.")] = 256
     seed: Annotated[int, Field(ge=0, lt=1 << 53, title="Seed", description="The same seed gives the same pixels.")] = 0
     avoid: Annotated[Line, Field(title="What should not be there", description="In words.")] = ""
-    label: Annotated[Annotated[str, Field(max_length=100)] | None, Field(title="Class", description="That the model knows.")] = (
-        None
-    )
-    cloud: Annotated[Annotated[Number, Field(ge=0, le=1)] | None, Field(title="Cloud", description="Share of the scene.")] = None
-    date: Annotated[Annotated[str, Field(max_length=40)] | None, Field(title="Date", description="That is drawn.")] = None
+    label: Annotated[Short | None, Field(title="Class", description="That the model knows.")] = None
+    cloud: Annotated[Share | None, Field(title="Cloud", description="Share of the scene.")] = None
+    date: Annotated[Short | None, Field(title="Date", description="That is drawn.")] = None
 
     def place(self) -> Place:
         """Where. Raises `InputError`."""
