@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from cli_kit import Command
+from cli_kit import Colours, Command
 
 import generate_kit as kit
 import geoglot.models.generators
@@ -132,3 +132,12 @@ def test_a_model_that_does_not_draw(geoglot_command: Command, tmp_path: Path, na
     assert (code, f"{name} draws nothing: use nano-gen" in err) == (5, True)
     code, _, err = geoglot_command("generate", "a town", "-o", "x.tif", "--model", "nano-gne")
     assert (code, "Did you mean nano-gen" in err) == (3, True)
+
+
+def test_an_archive_keeps_what_is_synthetic_apart(drawing: Command, model: Colours, scenes: Path, tmp_path: Path) -> None:
+    assert drawing("generate", "red", *AT, "-o", "drawn.tif")[0] == 0
+    code, _, err = drawing("index", "drawn.tif", "scenes", "-o", "archive", "-q")
+    assert code == 0, err
+    assert "synthetic" in drawing("info", "archive")[1]
+    code, out, _ = drawing("search", "archive", "red", "--sensor", "synthetic", "--json")
+    assert {Path(hit["scene"]).name for hit in json.loads(out)} == {"drawn.tif"}
