@@ -9,6 +9,7 @@ Usage: python benchmarks/generation.py [--model nano-gen] [--side 2048] [--steps
 from __future__ import annotations
 
 import argparse
+import resource
 import signal
 import subprocess
 import sys
@@ -97,8 +98,9 @@ def main() -> None:
     command += [] if given.steps is None else ["--steps", str(given.steps)]
     print(f"{machine()}\n")
     seconds, peak = whole([*command, "-o", str(files[0])])
+    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     told = f", bar {MINUTES} minutes: {'within' if seconds < MINUTES * 60 else 'OVER'}" if given.side == 2048 else ""
-    print(f"- {given.side} x {given.side} by {given.model}: {seconds:.0f} s{told}")
+    print(f"- {given.side} x {given.side} by {given.model}: {seconds:.0f} s, of which {used:.0f} s of one core{told}")
     print(f"- peak resident memory {peak:.2f} GiB; the file has {files[0].stat().st_size / 1e6:.1f} MB\n")
     clean = seams(generators.load(given.model, "cpu", "float32"), files[0])
     print(f"\n- seams: {'none' if clean else 'FOUND'}")

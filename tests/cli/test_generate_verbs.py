@@ -140,4 +140,4 @@ def test_an_archive_keeps_what_is_synthetic_apart(drawing: Command, model: Colou
     assert code == 0, err
     assert "synthetic" in drawing("info", "archive")[1]
     code, out, _ = drawing("search", "archive", "red", "--sensor", "synthetic", "--json")
-    assert {Path(hit["scene"]).name for hit in json.loads(out)} == {"drawn.tif"}
+    assert {Path(hit["scene"]).name for hit in json.loads(out)["hits"]} == {"drawn.tif"}

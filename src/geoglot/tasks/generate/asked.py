@@ -77,9 +77,14 @@ class Settings:
         """The date that is drawn, in UTC."""
         return parse_time(self.time) if isinstance(self.time, str) else None if self.time is None else utc(self.time)
 
+    @property
+    def seen_by(self) -> str | None:
+        """The sensor by the name that we have for it, or as it is said: a model may know others."""
+        known = None if self.sensor is None else sensors.match_word(self.sensor.strip().replace(" ", "-"))
+        return self.sensor if known is None else known.id
+
     def condition(self, text: str, gsd: float | None = None, **more: Any) -> Condition:
         """What the model is asked for; `gsd` only where no grid tells it."""
-        sensor = None if self.sensor is None else sensors.sensor(self.sensor).id
         return Condition(
             text=checked(text),
             avoid=checked(self.avoid),
@@ -87,7 +92,7 @@ class Settings:
             gsd=gsd,
             cloud=self.cloud,
             time=self.when,
-            sensor=sensor,
+            sensor=self.seen_by,
             **more,
         )
 
@@ -104,7 +109,7 @@ class Settings:
             "gsd": gsd if isinstance(ground, tuple) else round(ground.gsd, 6),
             "cloud": self.cloud,
             "date": None if self.when is None else self.when.isoformat(),
-            "sensor": self.sensor,
+            "sensor": self.seen_by,
             "controls": controls,
             **more,
         }

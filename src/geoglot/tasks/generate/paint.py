@@ -252,9 +252,8 @@ def _paint(model: Generator, of: Observed, text: str, asked: Settings, how: str,
 
 
 def _as_seen(asked: Settings, scene: Scene) -> Settings:
-    """With the scene's date and sensor where nothing else is said."""
-    known = None if scene.sensor.id in ("unknown", "rgb", "synthetic") else scene.sensor.id
-    return replace(asked, time=asked.time or scene.time, sensor=asked.sensor or known)
+    """With the scene's date where no other is said."""
+    return replace(asked, time=asked.time or scene.time)
 
 
 def _job(model: Generator, of: Observed, window: Window, text: str, asked: Settings, controls: tuple[Control, ...]) -> Job:
