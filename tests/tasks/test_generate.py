@@ -245,6 +245,8 @@ def test_what_fits_neither_memory_nor_disk_is_refused(tmp_path: Path, monkeypatc
     monkeypatch.setattr(geoglot.models.planes, "memory", lambda: 1000)
     with pytest.raises(ResourceError, match="fewer pixels"):
         gg.generate(painter, "a town", out=tmp_path / "a.tif", **PLACE)
+    with pytest.raises(ResourceError, match=r"Write \.tif"):
+        gg.generate(painter, "a town", out=tmp_path / "a.png", **PLACE)
     assert painter.looks == 0
     assert list(tmp_path.iterdir()) == []
 

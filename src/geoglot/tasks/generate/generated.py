@@ -23,10 +23,12 @@ from geoglot.geo.render import data_url, to_uint8
 from geoglot.geo.scene import Scene
 from geoglot.geo.synthetic import Mark
 from geoglot.geo.write import atomic
+from geoglot.models.planes import fits
 from geoglot.tasks.generate import stac
 
 RASTERS, PICTURES = (".tif", ".tiff"), (".png", ".webp")
 _WEBP = 16383  # pixels a side of the largest picture
+_HELD = 24  # bytes for each pixel of a picture while it is made
 _SHOWN = 384  # pixels of the picture in a notebook
 
 
@@ -103,7 +105,9 @@ def check_output(path: str | Path) -> str:
 
 
 def check_picture(path: Path, shape: tuple[int, int]) -> None:
-    """Raise `InputError` for a picture that its format cannot hold."""
+    """Raise `InputError` for a picture that its format cannot hold, `ResourceError` for one that memory cannot."""
+    if check_output(path) == "picture":
+        fits(_HELD * shape[0] * shape[1], "Write .tif, which is written strip by strip.")
     if path.suffix.lower() == ".webp" and max(shape) > _WEBP:
         raise InputError(f"{path}: a WebP has at most {_WEBP:,} pixels a side; write .tif or .png.")
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import shapely
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.features import geometry_mask
-from scipy import ndimage
 from shapely.geometry.base import BaseGeometry
 
 from geoglot.core.errors import InputError
@@ -99,8 +99,6 @@ def _within(scene: Scene, shape: BaseGeometry, name: str) -> Bools:
     """Pixels whose middle lies in a shape: in degrees, or in pixels without georeference."""
     grid = scene.grid
     if grid is None:
-        from affine import Affine
-
         return np.asarray(geometry_mask([shape], scene.shape, Affine.identity(), invert=True))
     outline = scene.footprint
     if outline is not None and not outline.intersects(shape):
@@ -120,6 +118,8 @@ def windows(hole: Bools, side: int) -> list[Window]:
 
     Holes whose windows meet share one, so that nothing is drawn twice.
     """
+    from scipy import ndimage  # takes a third of a second to import
+
     labels, _ = ndimage.label(hole, np.ones((3, 3), np.int8))
     found = [_padded(cut, hole.shape, side) for cut in ndimage.find_objects(labels)]
     while len(found) > 1 and (pair := _meeting(found)) is not None:

@@ -26,6 +26,7 @@ from geoglot.tasks.generate.place import Ground
 
 if TYPE_CHECKING:
     from geoglot.models.canvas import Canvas
+    from geoglot.models.cascade import Cascade
     from geoglot.models.generator import Generator
 
 REQUEST = "GEOGLOT_REQUEST"
@@ -118,7 +119,7 @@ def draw(job: Job, target: Path, folder: Path, mark: Mark | None, request: str) 
     canvas.remove()
 
 
-def _advance(canvas: Canvas, shown: Progress) -> None:
+def _advance(canvas: Canvas | Cascade, shown: Progress) -> None:
     shown.done = canvas.done  # of an earlier run
     while canvas.done < canvas.steps:
         canvas.advance()
