@@ -259,6 +259,11 @@ def test_models_that_draw_nothing_are_refused() -> None:
         gg.generate(Other(), "a town")
 
 
+def test_a_generator_answers_no_questions(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="painter@1 does not answer questions"):
+        gg.ask(Painter(), kit.scene(tmp_path / "a.tif"), "How many ships?")
+
+
 def test_a_failed_write_leaves_nothing_that_looks_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
