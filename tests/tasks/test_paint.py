@@ -18,7 +18,7 @@ import geoglot as gg
 from generate_kit import Painter
 from geoglot.core.errors import GeoglotError, InputError, NotFoundError
 from geoglot.geo.scene import Scene
-from geoglot.tasks.generate import hole
+from geoglot.tasks.generate import hole, paint
 
 QUIET: dict[str, Any] = {"progress": False}
 
@@ -37,7 +37,7 @@ def polygon(path: Path, of: Path, window: tuple[int, int, int, int]) -> Path:
     return path
 
 
-KINDS = [{"nodata": 0}, {"masked": True}, {"kind": "uint16", "nodata": 0}, {"kind": "float32", "nodata": float("nan")},
+KINDS = [{"nodata": 0}, {"nodata": 255}, {"masked": True}, {"kind": "uint16", "nodata": 0}, {"kind": "float32", "nodata": float("nan")},
          {"count": 1}, {"crs": None}, {"kind": "int16", "nodata": -9999}]  # fmt: skip
 
 
@@ -238,3 +238,12 @@ def test_the_source_is_never_written_over(tmp_path: Path) -> None:
 def test_a_model_of_other_bands_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="painter@1 draws red, green, blue, nir"):
         gg.outpaint(Painter(bands=("red", "green", "blue", "nir")), kit.scene(tmp_path / "a.tif"), "a lake", by=4, **QUIET)
+
+
+@pytest.mark.parametrize("nodata", [0, 255, 7])
+def test_no_drawn_pixel_reads_as_missing(tmp_path: Path, nodata: int) -> None:
+    with Scene.open(kit.scene(tmp_path / "a.tif", 20, 20, nodata=nodata)) as scene:
+        of = paint.Observed(scene, scene.shape, (0, 0), np.ones(scene.shape, bool))
+        made = of.back(np.repeat(np.arange(256, dtype=np.uint8)[None], 3, axis=0))
+    assert not (made == nodata).all(axis=0).any()
+    assert np.abs(made.astype(int) - np.arange(256)).max() == 1

@@ -104,8 +104,8 @@ class Observed:
         nodata = self.outline.nodata
         if nodata is not None and not np.isnan(nodata):
             missing = (made == nodata).all(axis=0)
-            step = 1 if nodata < (np.iinfo(kind).max if np.issubdtype(kind, np.integer) else np.inf) else -1
-            made[0, missing] = made[0, missing] + np.asarray(step, kind)
+            last = np.issubdtype(kind, np.integer) and nodata == np.iinfo(kind).max
+            made[0, missing] = np.asarray(nodata - 1 if last else nodata + 1, kind)
         return made
 
 
