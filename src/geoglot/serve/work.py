@@ -1,4 +1,4 @@
-"""Tools for assistants that take longer than a look: classify, change and cloud as jobs that are waited for, and questions."""
+"""Tools for assistants that take longer than a look: jobs that are waited for, and questions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import pyarrow.parquet as pq
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Image, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
@@ -133,6 +133,19 @@ def install(made: MCPServer[Any], service: Service, told: Told) -> None:
         """How much of scenes is cloud and cloud shadow."""
         return _done(service, "cloud", _given(scene=scenes), _cover)
 
+    @made.tool(title="Draw a scene")
+    @told
+    def generate(
+        prompt: Annotated[str, Field(min_length=1, max_length=1000, description="What is drawn, in words.")],
+        centre: Annotated[list[float] | None, Field(min_length=2, max_length=2, description="Longitude and latitude.")] = None,
+        gsd: Annotated[float | None, Field(gt=0, description="Metres a pixel; needed with a centre.")] = None,
+        size: Annotated[int, Field(ge=16, le=1024, description="Pixels a side.")] = 128,
+        seed: Annotated[int, Field(ge=0, description="The same seed gives the same picture.")] = 0,
+    ) -> list[Image | str]:
+        """Draw a scene by a model from words: a synthetic picture, not an observation of the Earth, and what it was made from."""
+        lon, lat = centre or (None, None)
+        return _done(service, "generate", _given(prompt=prompt, lon=lon, lat=lat, gsd=gsd, size=size, seed=seed), _drawn)
+
 
 def _given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
@@ -176,6 +189,11 @@ def _changed(file: File) -> Changed:
 def _cover(file: File) -> list[Cover]:
     rows = json.loads(file("cover.json").read_text(encoding="utf-8"))
     return [Cover(scene=row["scene"], name=row["name"], cloud=row["cloud"], shadow=row["shadow"]) for row in rows]
+
+
+def _drawn(file: File) -> list[Image | str]:
+    about = json.loads(file("generated.stac.json").read_text(encoding="utf-8"))
+    return [Image(data=file("generated.png").read_bytes(), format="png"), str(about["properties"]["description"])]
 
 
 def _answered(told: dict[str, Any]) -> Answered:
