@@ -15,6 +15,7 @@ from geoglot.tasks.classify import Labels, classify
 from geoglot.tasks.cloud import cloud, cloud_all
 from geoglot.tasks.converse import Answer, ask, caption, ground
 from geoglot.tasks.detect import Detections, detect
+from geoglot.tasks.generate import Generated, generate, generate_all, inpaint, outpaint
 from geoglot.tasks.retrieve import retrieve
 from geoglot.tasks.segment import ClassMap, ClassMaps, segment, segment_all
 
@@ -25,6 +26,7 @@ __all__ = [
     "ClassMap",
     "ClassMaps",
     "Detections",
+    "Generated",
     "Labels",
     "Plan",
     "SeriesMap",
@@ -36,9 +38,13 @@ __all__ = [
     "cloud",
     "cloud_all",
     "detect",
+    "generate",
+    "generate_all",
     "ground",
     "index",
+    "inpaint",
     "load",
+    "outpaint",
     "plan",
     "retrieve",
     "segment",
@@ -49,7 +55,8 @@ __all__ = [
 def load(name: str | Path, device: str = "auto", dtype: str = "auto", activation: str | None = None) -> Any:
     """Load a model by name, hub id or path; with `auto` the fastest device and number type of this machine are found out.
 
-    Gives a `Dual`, or a `Chat` where the name means a conversation model, such as nano-chat (see `geoglot.models.chats`).
+    Gives a `Dual`, a `Chat` where the name means a conversation model, such as nano-chat (see `geoglot.models.chats`), or a
+    `Generator` where it means one that draws, such as nano-gen (see `geoglot.models.generators`).
     `activation` ("gelu", "quick_gelu") is for published weights of image-text models that do not tell; see `geoglot.models.load`.
     """
     from geoglot import models

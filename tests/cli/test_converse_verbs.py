@@ -53,6 +53,17 @@ def test_a_folder_gives_a_line_for_each_scene_and_names_what_is_broken(talk: Com
     assert len(held["skipped"]) == 1
 
 
+def test_what_a_question_points_at(talk: Command) -> None:
+    assert talk("ask", "a.tif", "Which blob is this?", "--box", "80,60,100,70", "-q")[:2] == (0, "A picture of 1 blobs.\n")
+    both = ("--box", "80,60,100,70", "--point", "16,14")
+    assert talk("ask", "a.tif", "Which blob is this?", *both, "-q")[1].splitlines()[0] == "1: A picture of 1 blobs."
+    assert talk("caption", "a.tif", "--box", "80,60,100,70", "-q")[:2] == (0, "A picture of 1 blobs.\n")
+    code, _, err = talk("ask", "a.tif", "What is this?", "--point", "-3.5,52", "--lonlat", "-q")
+    assert code != 0
+    assert "lies outside" in err
+    assert "--box takes L,T,R,B" in talk("ask", "a.tif", "What is this?", "--box", "80,60", "-q")[2]
+
+
 def test_dates_and_conversations(talk: Command, tmp_path: Path) -> None:
     assert talk("ask", "a.tif", "What changed?", "--with", "many/b.tif", "-q")[:2] == (0, "2 blobs went\n")
     assert talk("caption", "a.tif", "--with", "many/b.tif", "-q")[1] == "2 blobs went\n"

@@ -38,9 +38,22 @@ def test_list_says_what_is_there(geoglot_command: Command, data: Path) -> None:
     assert code == 0
     marks = {line.split()[1]: line[0] for line in out.splitlines()[:-1]}
     assert set(marks) == set(names("data.sources"))
-    assert {name for name, mark in marks.items() if mark == "+"} == {"rsicd", "harvey", "harvey_pairs", "rendered"}
+    assert {name for name, mark in marks.items() if mark == "+"} == {
+        "rsicd",
+        "harvey",
+        "harvey_pairs",
+        "rendered",
+        "rendered_facts",
+    }
     rows = json.loads(geoglot_command("data", "list", "--json")[1])
-    assert {row["name"] for row in rows if row["there"]} == {"rsicd", "harvey", "harvey_pairs", "rendered"}
+    assert {row["name"] for row in rows if row["there"]} == {
+        "rsicd",
+        "harvey",
+        "harvey_pairs",
+        "rendered",
+        "rendered_facts",
+        "rendered_pairs",
+    }
 
 
 def test_show_and_stats(geoglot_command: Command, data: Path) -> None:

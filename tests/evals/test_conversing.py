@@ -11,41 +11,24 @@ import numpy as np
 import pytest
 from PIL import Image
 from stub_kit import Seer, write
+from teller_kit import Teller, job
 
 from geoglot import models
 from geoglot.core.errors import InputError, ModelError
-from geoglot.core.protocols import Reply, Said
+from geoglot.core.protocols import Reply
 from geoglot.data.sample import Picture, Sample, Thing, Turn
 from geoglot.data.sources import aid_rsicd, rendered, ucm
 from geoglot.evals import protocol, runner
 from geoglot.evals.asking import replies, shown
-from geoglot.evals.job import Job
 from geoglot.evals.kinds import ground, honesty, vqa
 from geoglot.geo.boxes import Box
 from geoglot.metrics import meteor
-
-
-class Teller:
-    """Says what it was told to say to a question."""
-
-    spec = Seer().spec
-
-    def __init__(self, known: dict[str, Reply], other: Reply | None = None) -> None:
-        self.known, self.other = known, other or Reply("no")
-
-    def reply(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Reply:
-        assert all(picture.data.shape[0] == 3 and picture.data.max() <= 1 for picture in pictures)
-        return self.known.get(turns[-1].text, self.other)
 
 
 @pytest.fixture
 def drawn(tmp_path: Path) -> Picture:
     Image.fromarray(np.full((16, 16, 3), 90, np.uint8)).save(tmp_path / "a.png")
     return Picture(tmp_path / "a.png")
-
-
-def job(items: Sequence[Sample], rules: str, model: Any, train: Sequence[Sample] = ()) -> Job:
-    return Job(model, protocol.load(rules), items, np.zeros((len(items), 0), np.float32), train, None)
 
 
 def test_captions_beside_those_without_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

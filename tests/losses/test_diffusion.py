@@ -56,5 +56,6 @@ def test_a_flow_is_straight():
     assert float(flow.flow(NOISE - CLEAN, CLEAN, NOISE)) == 0
     after = schedule.step(NOISE[:1] - CLEAN[:1], schedule.timesteps[0], NOISE[:1]).prev_sample
     torch.testing.assert_close(after, flow.between(CLEAN[:1], NOISE[:1], sigma[1:2]))
-    drawn = flow.times(1000, flow.FlowConfig(), torch.Generator().manual_seed(0))
+    drawn = flow.times(torch.rand(1000, generator=torch.Generator().manual_seed(0)), flow.FlowConfig())
     assert 0 < float(drawn.min()) < float(drawn.max()) < 1
+    assert float(torch.logit(drawn).std()) == pytest.approx(1, abs=0.1)

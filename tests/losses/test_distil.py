@@ -39,7 +39,7 @@ def test_a_student_draws_in_two_steps_what_its_teacher_cannot():
     def student(x, time):
         return net(torch.cat([x, time[:, None]], 1))
 
-    optimiser = torch.optim.Adam(net.parameters(), 3e-3)
+    optimiser = torch.optim.Adam(net.parameters(), 1e-2)
     for _ in range(300):
         number = torch.randint(STEPS, (256,))
         now, then = times[number], times[number + 1]
@@ -64,6 +64,6 @@ def test_a_student_draws_in_two_steps_what_its_teacher_cannot():
     def off(x):  # how far from the two points
         return float((x.abs() - 1).abs().mean())
 
-    assert off(slowly) < 0.05
-    assert off(by_student) < 0.15 < 0.2 < off(by_teacher)
-    assert float((by_student - slowly).abs().mean()) < 0.25
+    assert off(slowly) < 0.01
+    assert off(by_student) < 0.2 < 0.35 < off(by_teacher)
+    assert float((by_student - slowly).abs().mean()) < 0.2

@@ -110,9 +110,18 @@ def test_counts_by_hand() -> None:
     rest = Counting()
     rest.add(np.array([2]), np.array([4]))
     metric.merge(rest)
-    wanted = {"mae": 4 / 3, "rmse": (8 / 3) ** 0.5, "mape": 125, "bias": 0, "exact": 25, "unanswered": 25}
+    wanted = {
+        "mae": 4 / 3,
+        "rmse": (8 / 3) ** 0.5,
+        "mape": 125,
+        "bias": 0,
+        "exact": 25,
+        "within1": 25,
+        "error": 2,
+        "unanswered": 25,
+    }
     assert metric.result() == pytest.approx(wanted)
     assert metric.result(np.array([2.0, 0, 0, 0])) == pytest.approx(
-        {"mae": 2, "rmse": 2, "mape": 200, "bias": 2, "exact": 0, "unanswered": 0}
+        {"mae": 2, "rmse": 2, "mape": 200, "bias": 2, "exact": 0, "within1": 0, "error": 2, "unanswered": 0}
     )
     assert np.isnan(Counting().result()["mae"])

@@ -7,7 +7,7 @@ import pytest
 
 from geoglot.geo.boxes import Box
 from geoglot.metrics import released
-from geoglot.metrics.answers import Answers, binned
+from geoglot.metrics.answers import Answers
 from geoglot.metrics.grounding import Grounding
 from geoglot.metrics.honesty import Honesty
 
@@ -26,10 +26,6 @@ def test_answers_by_type_and_what_is_not_parsed() -> None:
     assert list(metric.per_type()) == ["count", "presence", "area"]
     alone = metric.result(np.array([0, 0, 0, 1.0]))
     assert (alone["accuracy"], alone["mean"], alone["unparsed"]) == pytest.approx((100, 100, 0))
-
-
-def test_bins_of_counts() -> None:
-    assert [binned(n) for n in (0, 1, 10, 11, 100, 101, 1000, 1001)] == [0, 1, 1, 2, 2, 3, 3, 4]
 
 
 def test_places_upright_and_turned() -> None:

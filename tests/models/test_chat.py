@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from converse_kit import scene
 from transformers import (
     BloomConfig,
     BloomForCausalLM,
@@ -23,7 +24,7 @@ from chat_kit import CHATML, asked, picture, tokenizer
 from geoglot import models
 from geoglot.core import parts
 from geoglot.core.errors import ConfigError, InputError, ModelError, ModelMismatchError, NotFoundError
-from geoglot.core.protocols import Chat, Said
+from geoglot.core.protocols import Chat, Said, whole
 from geoglot.losses.caption import caption
 from geoglot.models import chat as chats
 from geoglot.models.chats import load
@@ -31,6 +32,7 @@ from geoglot.models.conversant import tune
 from geoglot.models.eyes import Eye, EyeConfig, eye_of, vit
 from geoglot.models.lora import LoraConfig, merge
 from geoglot.models.picture import Shown
+from geoglot.tasks.converse import ask
 from published_kit import GOLDENS
 
 RESNET = EyeConfig(kind="resnet_v2", config={"stem": 8, "widths": [8, 16], "blocks": [1, 1]}, levels=(0, 1), size=32)
@@ -109,7 +111,9 @@ def test_batches_answer_as_singles_do(connector, template):
     assert [one.text for one in together] == [one.text for one in alone]
     assert [one.confidence for one in together] == pytest.approx([one.confidence for one in alone], rel=1e-4)
     assert len({one.confidence for one in alone}) == 3
-    assert "".join(chat.stream(*asks[1])) == alone[1].text
+    parts: list[str] = []
+    assert whole(chat.stream(*asks[1]), parts.append) == alone[1]
+    assert "".join(parts) == alone[1].text
 
 
 @pytest.mark.parametrize("connector", OPTIONS)
@@ -201,6 +205,26 @@ def test_what_is_known_of_a_picture_is_told():
     assert "shown as red, green and blue: blue, green, red; 2019-01-02\n\nImage 2:\n\nhow long is it?" in text
     plain = chat.prompt(asked("how long is it?"), [picture()])
     assert "user\n\nhow long is it?<|im_end|>" in chat.tokenizer.decode([token for token in plain.ids if token >= 0])
+
+
+def test_a_question_about_a_scene_tells_sensor_size_bands_and_date(tmp_path, monkeypatch):
+    chat, asks = built(), []
+    chat.codec = "qwen2_vl"
+    found = type(chat).prompt
+
+    def prompt(self, turns, pictures):
+        made = found(self, turns, pictures)
+        asks.append(self.tokenizer.decode([token for token in made.ids if token >= 0]))
+        return made
+
+    monkeypatch.setattr(type(chat), "prompt", prompt)
+    path = scene(tmp_path / "a.tif", 128, [(10, 12, 8, 8)])
+    how = {"sensor": "sentinel-2", "time": "2021-06-10", "bands": ["B8", "B4", "B3"], "progress": False, "guide": None}
+    ask(chat, path, "What colour is it?", **how)
+    assert "Sentinel-2 MSI, level 1C or 2A; 0.5 m per pixel, 64 m wide and 64 m high; " in asks[0]
+    assert "shown as red, green and blue: nir, red, green; 2021-06-10" in asks[0]
+    ask(chat, path, "What is this?", box=(12, 10, 20, 18), **how)
+    assert "What is this in the region <|box_start|>(94,78),(156,141)<|box_end|>?" in asks[1]
 
 
 def test_too_long_is_told_before_work():

@@ -116,14 +116,13 @@ def test_it_draws_with_maps_metadata_and_words(checkpoint, monkeypatch):
     )
     rng = np.random.default_rng(0)
     roads = Raster(rng.integers(0, 256, (1, 64, 64), np.uint8), np.ones((64, 64), bool), None, (Band("roads"),))
-    drawing = Drawing(2, 2.0, "ddim")
+    drawing = Drawing(2, 1.0, "ddim")
 
     def drawn(**asked):
         return ours.sample(Condition("a town", **asked), (64, 64), 1, drawing).data
 
     plain, steered = drawn(), drawn(controls=(Control("roads", roads),))
     assert not np.array_equal(plain, steered)
-    assert not np.array_equal(steered, drawn(controls=(Control("edges", roads),)))
     assert not np.array_equal(plain, drawn(cloud=0.7))
     assert np.array_equal(plain, drawn(cloud=0.0))  # its authors trained unknown as 0
     words, _ = ours.parts.phrases(["a town"])

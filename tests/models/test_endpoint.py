@@ -16,7 +16,7 @@ from PIL import Image
 
 from chat_kit import asked, picture
 from geoglot.core.errors import AccessError, GeoglotError, InputError, ModelError, NetworkError, NotFoundError, ResourceError
-from geoglot.core.protocols import Chat, Said
+from geoglot.core.protocols import Chat, Said, whole
 from geoglot.models.chats import endpoint, is_chat, load
 
 SAID = {"choices": [{"message": {"role": "assistant", "content": "two ships"}, "finish_reason": "stop"}]}
@@ -107,6 +107,14 @@ def test_streams(server):
         list(chat.stream(asked(), [picture()]))
     server.answers = [(200, {}, SAID)]
     assert list(chat.stream(asked(), [picture()])) == ["two ships"]
+    server.answers = [(200, stream, event("[0.1, 0.2, ") + event("0.3, 0.4]") + event(end="stop"))]
+    chat.codec, told = "lhrs", []
+    made = whole(chat.stream(asked(), [picture()]), told.append)
+    assert (told, made.text, made.of) == (["[0.1, 0.2, ", "0.3, 0.4]"], "[0.1, 0.2, 0.3, 0.4]", (0,))
+    assert made.boxes[0].bounds() == pytest.approx((0.1, 0.2, 0.3, 0.4))
+    server.answers = [(200, stream, event(end="stop") + "data: [DONE]\n\n")]
+    with pytest.raises(ModelError, match="no text"):
+        list(chat.stream(asked(), [picture()]))
     with pytest.raises(InputError, match="names picture 0"):
         chat.stream(asked(), [])
 

@@ -9,10 +9,11 @@ import torch
 
 from geoglot import models
 from geoglot.core.errors import InputError, ModelError
-from geoglot.core.protocols import Chat, Reply, Said
+from geoglot.core.protocols import Chat, Reply, Said, whole
 from geoglot.models import chat_parts
 from geoglot.models.nano_chat import NanoChat
-from geoglot.models.nano_eyes import far_size, once
+from geoglot.models.nano_eyes import far_size, once, sight
+from geoglot.text import codec
 from nano_chat_kit import CONCEPTS, picture, tiny_chat, tiny_parts
 
 QUESTION = "Describe this image."
@@ -64,14 +65,18 @@ def test_a_picture_is_looked_at_once(chat: NanoChat, monkeypatch: pytest.MonkeyP
     shown = picture(11)
     chat.reply((Said("user", QUESTION),), (shown,))
     monkeypatch.setattr(chat.eyes, "look", lambda *_: pytest.fail("looked again"))
+    monkeypatch.setattr(chat, "_evidence", lambda *_: None)  # which reads it with gradients
     monkeypatch.setattr(chat.talk, "prefix", lambda *_: pytest.fail("read again"))
     chat.reply((Said("user", "ships?"),), (shown,))
 
 
 def test_a_stream_says_the_likeliest_words(chat: NanoChat) -> None:
     turns = (Said("user", "How many ships?"),)
-    parts = list(chat.stream(turns, (picture(0),)))
+    parts: list[str] = []
+    ended = whole(chat.stream(turns, (picture(0),)), parts.append)
     reply = chat.reply(turns, (picture(0),))
+    assert (ended.text, ended.boxes, ended.refused) == (reply.text, reply.boxes, reply.refused)
+    assert ended.confidence == pytest.approx(reply.confidence, abs=1e-5)
     if not reply.boxes and len(chat.pieces.ids(reply.text)) <= 5:
         assert "".join(parts) == reply.text
 
@@ -80,7 +85,10 @@ def test_a_mark_becomes_a_box(chat: NanoChat, monkeypatch: pytest.MonkeyPatch) -
     say(monkeypatch, chat, [chat.pieces.locate])
     monkeypatch.setattr(chat, "_pointed", lambda one: (torch.tensor([0.7, 0.2, 0.1]), torch.tensor([[0.1, 0.2, 0.3, 0.4]] * 2)))
     reply = chat.reply((Said("user", "Locate the ship."),), (picture(0), picture(1)))
-    assert reply.text == "[0.100, 0.200, 0.300, 0.400]"
+    assert reply.text == "[0.100,0.200,0.300,0.400]"
+    assert codec.read(reply.text, "lhrs").boxes[0].bounds() == pytest.approx((0.1, 0.2, 0.3, 0.4))
+    assert reply.heat.shape == (32, 32)
+    assert (reply.heat[8, 5], reply.heat[20, 20]) == (pytest.approx(0.7), 0.0)
     assert reply.boxes[0].frame == "unit"
     assert reply.boxes[0].bounds() == pytest.approx((0.1, 0.2, 0.3, 0.4))
     assert reply.of == (1,)
@@ -96,6 +104,34 @@ def test_all_objects_of_a_class(chat: NanoChat, monkeypatch: pytest.MonkeyPatch)
     assert len(reply.boxes) == len(reply.labels) == len(reply.of)
     assert chat._class("Show me every house.") == "house"
     assert chat._class("harbour") in chat.eyes.classes
+
+
+def test_the_cells_that_spoke_for_an_answer(chat: NanoChat, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The map is the effect of each cell on the chance of what was said, to the first order."""
+    ids = chat.pieces.ids("ships")
+    one = chat._asked((Said("user", "How many masts?"),), (picture(4),))
+    heat = chat._evidence(one, ids)
+    side = chat.talk.config.side
+    assert heat.shape == (side, side)
+    assert (heat.min() >= 0, heat.max()) == (True, pytest.approx(1.0))
+    seen = sight([one.seen])
+    step, told = 1e-2, []
+    for cell in range(side * side):
+        less = seen.cells.clone()
+        less[:, 0, cell] *= 1 - step
+        chances = []
+        for cells in (seen.cells, less):
+            said = torch.tensor([[*one.ids, *ids, chat.pieces.end]])
+            states, _ = chat.talk.read(
+                said[:, :-1], torch.ones_like(said[:, :-1], dtype=torch.bool), chat.talk.prefix(seen._replace(cells=cells))
+            )
+            chance = chat.talk.logits(states[:, len(one.ids) - 1 :]).log_softmax(-1)
+            chances.append(float(chance.gather(2, said[:, len(one.ids) :, None]).double().sum()))
+        told.append(max((chances[0] - chances[1]) / step, 0.0))
+    found = torch.tensor(told).reshape(side, side) / max(told)
+    assert torch.allclose(torch.from_numpy(heat), found.float(), atol=0.15)
+    say(monkeypatch, chat, ids)
+    assert (chat.reply((Said("user", "How many masts?"),), (picture(4),)).heat == heat).all()
 
 
 def test_what_is_not_there_is_refused(chat: NanoChat, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,10 +157,29 @@ def test_dates_regions_refusals_and_history(serve: Serve) -> None:
     assert any("box around" in text for text in area["assumptions"])
 
 
+def test_what_a_question_points_at(serve: Serve) -> None:
+    client = serve(Blobs())
+    yard = ids(client)["yard_20200105"]
+    row, col, height, width = BLOBS[1]
+    box = [col, row, col + width, row + height]
+    made = ask(client, [yard], "Which blob is this?", boxes=[box]).json()
+    (feature,) = made["boxes"]["features"]
+    assert feature["properties"]["box"] == pytest.approx(box)
+    assert (made["text"], feature["properties"]["label"], made["reasons"]) == (*["A picture of 1 blobs."] * 2, [])
+    lon, lat = feature["geometry"]["coordinates"][0][0]
+    twice = ask(client, [yard], "Which blob is this?", boxes=[box], points=[[40, 30]]).json()["text"]
+    assert [line[:2] for line in twice.splitlines()] == ["1:", "2:"]
+    assert ask(client, [yard], "Which blob is this?", points=[[lon, lat]], lonlat=True).status_code == 200
+    far = ask(client, [yard], "Which blob is this?", points=[[500, 30]])
+    assert (far.status_code, "lies outside yard_20200105.tif" in far.json()["detail"]) == (422, True)
+
+
 @pytest.mark.parametrize(
     ("change", "status", "word"),
     [
         ({"scenes": ["none"]}, 404, "no scene"),
+        ({"boxes": [[1, 2, 3]]}, 422, "boxes"),
+        ({"boxes": [[9, 2, 3, 4]]}, 422, "rising"),
         ({"question": "  "}, 422, "empty"),
         ({"question": "x" * 1001}, 422, "1000"),
         ({"bbox": [10, 10, 11, 11]}, 422, "outside"),
@@ -202,7 +221,8 @@ def test_a_model_that_does_not_converse_is_refused_at_the_start(serve: Serve) ->
 
 
 def test_a_stream_tells_parts_and_words_and_ends_with_the_answer(serve: Serve) -> None:
-    client = serve(Blobs())
+    chat = Blobs()
+    client = serve(chat)
     known = ids(client)
     headers = {"Accept": "text/event-stream"}
     asked = {"scenes": [known["yard_20200105"]], "question": "Describe the blobs."}
@@ -212,6 +232,8 @@ def test_a_stream_tells_parts_and_words_and_ends_with_the_answer(serve: Serve) -
     assert [what["text"] for kind, what in told if kind == "text"] == ["A ", "picture ", "of ", "3 ", "blobs."]
     assert told[-1][0] == "answer"
     assert told[-1][1]["text"] == "A picture of 3 blobs."
+    assert told[-1][1]["confidence"] == 0.5
+    assert len(chat.asked) == 1, "what is said aloud is not asked again"
     asked = {"scenes": [known["wide"]], "question": "How many blobs are there?", "most": 64}
     told = events(client.post("/api/ask", json=asked, headers=headers).text)
     done = [what["done"] for kind, what in told if kind == "progress"]

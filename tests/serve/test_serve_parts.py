@@ -227,7 +227,7 @@ def test_tools_for_assistants(archive: Path, model: object) -> None:
             return error
 
     made = anyio.run(use)
-    assert set(made["tools"]) == {*ROOM, "classify", "ask", "change", "cloud"}
+    assert set(made["tools"]) == {*ROOM, "classify", "ask", "change", "cloud", "generate"}
     assert made["tools"]["search"].input_schema["properties"]["limit"]["maximum"] == 100
     assert made["tools"]["search"].output_schema
     assert made["archive"].structured_content["tiles"] == 18

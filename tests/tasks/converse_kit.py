@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import rasterio
 from affine import Affine
 from scipy import ndimage
 
-from geoglot.core.protocols import ModelSpec, Reply, Said
+from geoglot.core.protocols import ModelSpec, Reply, Said, Speech
 from geoglot.geo.boxes import Box
 from geoglot.tasks.converse.grammar import Grammar
 
@@ -53,8 +53,10 @@ class Blobs:
             return Reply("yes" if found[0] else "no", confidence=0.9 if found[0] else 0.55, heat=heat)
         return Reply(f"A picture of {len(found[0])} blobs.", confidence=0.5)
 
-    def stream(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Iterator[str]:
-        yield from re.findall(r"\S+\s*", self.reply(turns, pictures).text)
+    def stream(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Speech:
+        made = self.reply(turns, pictures)
+        yield from re.findall(r"\S+\s*", made.text)
+        return made
 
 
 def blobs(data: np.ndarray) -> list[tuple[float, float, float, float]]:

@@ -57,3 +57,24 @@ def test_the_number_of_an_answer(text: str, number: int | None) -> None:
 )  # fmt: skip
 def test_yes_and_no(text: str, said: bool | None) -> None:
     assert asking.affirmed(text) is said
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "found"),
+    [
+        ("What is the relation of the ship and the harbour?", "relation", ("ship", "harbour", "")),
+        ("Is the car left of the building?", "relation", ("car", "building", "left")),
+        ("Is the ship to the north of the pier", "relation", ("ship", "pier", "north")),
+        ("How far is the ship from the quay?", "relation", ("ship", "quay", "distance")),
+        ("How far apart are these?", "relation", ("", "", "distance")),
+        ("How do these two lie to each other?", "relation", ("", "", "")),
+        ("Where is the ship as seen from the harbour?", "relation", ("ship", "harbour", "")),
+        ("Is there a road next to a river?", "presence", ("road next to a river", "", "")),
+        ("Is the image taken near the sea?", "other", ("", "", "")),
+        ("Which type of ship is this, and why?", "type", ("ship", "", "why")),
+        ("What kind of airplane is shown in this image?", "type", ("airplane", "", "")),
+    ],
+)  # fmt: skip
+def test_relations_and_types(text: str, kind: str, found: tuple[str, str, str]) -> None:
+    read = asking.read(text)
+    assert (read.kind, (read.what, read.other, read.how)) == (kind, found)

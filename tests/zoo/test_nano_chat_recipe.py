@@ -101,7 +101,7 @@ def test_a_run_goes_on_and_gives_a_model_that_answers(recipe: nano_chat.Recipe, 
     known = record.of(tmp_path / "whole" / "nano-chat.safetensors")
     assert known is not None
     assert {name: taught.pictures for name, taught in known.sources.items()} == {"ucm": 2, "aid_rsicd": 2, "vhr10": 2}
-    assert set(card.calibration) == {"words", "box", "refuse", "locate"}
+    assert set(card.calibration) == {"words", "box", "count", "refuse", "locate", "yes"}
     assert card.figures["ucm cider"] >= 0
     alone = recipe.model_copy(update={"start": str(tmp_path / "whole" / "nano-chat.safetensors"), "only": "pointer"})
     kept = nano_chat.run(alone, tmp_path / "pointer").state_dict()

@@ -28,6 +28,14 @@ Dates = Annotated[
     typer.Option("--with", metavar="FILE", help="Another date of the same place, looked at together; may be repeated."),
 ]
 Region = Annotated[str | None, typer.Option(metavar="W,S,E,N", help="Only this part of the scene, in degrees.")]
+Box = Annotated[
+    list[str] | None,
+    typer.Option("--box", metavar="L,T,R,B", help="The question is about this box, in pixels; may be repeated."),
+]
+Point = Annotated[
+    list[str] | None, typer.Option("--point", metavar="X,Y", help="The question is about this point; may be repeated.")
+]
+LonLat = Annotated[bool, typer.Option("--lonlat", help="--box is W,S,E,N and --point LON,LAT, in degrees.")]
 Model = Annotated[str, typer.Option(help="The model that answers: a name, a hub id, a path, or an address of a server.")]
 Tile = Annotated[int | None, typer.Option(metavar="PIXELS", help="Side of a part of a large scene, in pixels of --gsd metres.")]
 Most = Annotated[int, typer.Option(metavar="N", help="Parts of a large scene that are asked, those that matter first.")]
@@ -43,6 +51,16 @@ def settings(
 
     place = None if region is None else numbers(region, 4, "--region", "W,S,E,N")
     return {"region": place, "sensor": sensor, "bands": words(bands), "time": time, "progress": not quiet} | more
+
+
+def marked(box: list[str] | None, point: list[str] | None, lonlat: bool) -> dict[str, Any]:
+    """What a question points at, as `tasks.converse` takes it."""
+    from geoglot.cli._io import numbers
+
+    form = "W,S,E,N" if lonlat else "L,T,R,B"
+    boxes = [numbers(one, 4, "--box", form) for one in box or ()]
+    points = [numbers(one, 2, "--point", "LON,LAT" if lonlat else "X,Y") for one in point or ()]
+    return {"box": boxes or None, "point": points or None, "lonlat": lonlat}
 
 
 def answered(

@@ -1,9 +1,10 @@
 """Answer a question about rasters of any size, in words.
 
-How many, is there, where, how long, wide or large, which colour, what changed: the answer is on standard output; with -o its
-boxes and the map of what it was drawn from. A large scene is asked part by part, those that matter first, and what two parts
-both see is counted once. --with names other dates of the same place. With --conversation FILE the question follows those in
-that file. A folder or a glob gives a table, a line for each scene.
+How many, is there, where, how long, wide or large, how two things lie to each other, which type and why, what changed: the
+answer is on standard output; with -o its boxes and the map of what it was drawn from. A large scene is asked part by part, those
+that matter first, and what two parts both see is counted once. --box and --point say what a question is about: "What is this?".
+--with names other dates of the same place. With --conversation FILE the question follows those in that file. A folder or a glob
+gives a table, a line for each scene.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ def run(
     conversation: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Go on with the conversation in this file, or begin it.")
     ] = None,
+    box: shared.Box = None,
+    point: shared.Point = None,
+    lonlat: shared.LonLat = False,
     region: shared.Region = None,
     model: shared.Model = shared.MODEL,
     tile: shared.Tile = None,
@@ -41,5 +45,6 @@ def run(
     from geoglot.tasks.converse import ask
 
     how = shared.settings(region, sensor, bands, time, quiet, tile=tile, gsd=gsd, most=most, least=min_score)
-    made = shared.answered(ask, model, source, others, (question,), out, how | {"conversation": conversation})
+    how |= shared.marked(box, point, lonlat) | {"conversation": conversation}
+    made = shared.answered(ask, model, source, others, (question,), out, how)
     shared.tell(made, out, as_json)

@@ -1,4 +1,5 @@
 """Describe rasters in words: a sentence, or with --long all that can be seen; with --with, what changed since an earlier date.
+--box and --point describe a part.
 
 The text is on standard output. A folder or a glob gives a table, a line for each scene.
 """
@@ -18,6 +19,9 @@ def run(
     others: shared.Dates = None,
     out: shared.Out = None,
     long: Annotated[bool, typer.Option("--long", help="At length, in place of one sentence.")] = False,
+    box: shared.Box = None,
+    point: shared.Point = None,
+    lonlat: shared.LonLat = False,
     region: shared.Region = None,
     model: shared.Model = shared.MODEL,
     gsd: Gsd = None,
@@ -30,5 +34,5 @@ def run(
     """Describe scenes in words."""
     from geoglot.tasks.converse import caption
 
-    how = shared.settings(region, sensor, bands, time, quiet, gsd=gsd, long=long)
+    how = shared.settings(region, sensor, bands, time, quiet, gsd=gsd, long=long) | shared.marked(box, point, lonlat)
     shared.tell(shared.answered(caption, model, source, others, (), out, how), out, as_json)

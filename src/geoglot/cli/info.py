@@ -88,6 +88,7 @@ def _facts(scene: Scene) -> dict[str, Any]:
         "crs": crs,
         "lonlat": lonlat,
         "assumptions": list(scene.assumptions),
+        "synthetic": None if scene.synthetic is None else scene.synthetic.record(),
         "geometry": scene.footprint,
     }
 
@@ -106,7 +107,17 @@ def _scene_text(facts: Mapping[str, Any]) -> str:
         f"  pixels  {facts['width']:,} across, {facts['height']:,} down, {facts['dtype']}",
         f"  place   {place}",
     ]
+    if facts["synthetic"] is not None:
+        lines += [f"  made    {line}" for line in _made(facts["synthetic"])]
     return "\n".join(lines + [f"  assumed {text}" for text in facts["assumptions"]])
+
+
+def _made(record: Mapping[str, Any]) -> list[str]:
+    """What a file says of how a model drew it."""
+    from geoglot.geo.synthetic import Mark
+
+    asked = ", ".join(f"{key} {value}" for key, value in record["settings"].items() if not isinstance(value, list | dict))
+    return [Mark(**record).told, *([asked] if asked else [])]
 
 
 def _band(band: Mapping[str, Any]) -> str:

@@ -26,6 +26,10 @@ def run(
             metavar="MODEL", help="The model that answers questions, as `geoglot ask` takes it; nano-chat if there, or none."
         ),
     ] = None,
+    generator: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="The model that draws, as `geoglot generate` takes it; nano-gen if there, or none."),
+    ] = None,
 ) -> None:
     """Serve tools over standard input and output."""
     try:
@@ -34,5 +38,5 @@ def run(
     except ModuleNotFoundError as error:
         raise ModelError(f"This needs {error.name}: pip install 'geoglot[serve]'.") from None
     logs.start("warning")  # standard output belongs to the protocol
-    with tools.opened(Settings(archive, name=name, model=model, chat=chat)) as server:
+    with tools.opened(Settings(archive, name=name, model=model, chat=chat, generator=generator)) as server:
         server.run("stdio")

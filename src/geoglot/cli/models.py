@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from geoglot.models.catalogue import Entry
     from geoglot.models.chats import ChatEntry
+    from geoglot.models.generators import GeneratorEntry
 
 
 def run(
@@ -24,15 +25,18 @@ def run(
 ) -> None:
     """List models or show a card."""
     from geoglot.cli._io import emit, emit_json
-    from geoglot.models import catalogue, chats, files
+    from geoglot.models import catalogue, chats, files, generators
 
     published = catalogue.ENTRIES if name is None else [entry for entry in [catalogue.entry(name)] if entry is not None]
     talking = chats.ENTRIES if name is None else [entry for entry in [chats.entry(name)] if entry is not None]
-    if name is not None and not published and not talking and not files.is_native(name):
-        raise catalogue.unknown(name, [*files.embedded(), *(entry.name for entry in chats.ENTRIES)])
-    own = [] if (published or talking) and name else [files.native(one) for one in ([name] if name else files.embedded())]
+    drawing = generators.ENTRIES if name is None else [entry for entry in [generators.entry(name)] if entry is not None]
+    others = [*published, *drawing, *talking]
+    if name is not None and not others and not files.is_native(name):
+        raise catalogue.unknown(name, [*files.embedded(), *(one.name for one in (*chats.ENTRIES, *generators.ENTRIES))])
+    own = [] if others and name else [files.native(one) for one in ([name] if name else files.embedded())]
     if as_json:
-        emit_json([_own(file) for file in own] + [_published(entry) for entry in published] + [_chat(entry) for entry in talking])
+        rows = [_own(file) for file in own] + [_published(entry) for entry in published]
+        emit_json(rows + [_by_hand(entry) for entry in (*drawing, *talking)])
         return
     for file in own:
         emit(_line(_own(file)))
@@ -46,13 +50,11 @@ def run(
             emit(f"  from        {row['origin']}")
             emit(f"  activation  {entry.activation}: {entry.evidence}")
             emit(f"  on disk     {row['path'] or 'no'}")
-    for one in talking:
-        told = _chat(one)
-        emit(
-            f"{one.name}: converses, {one.parameters} parameters, sees {one.sees}; {_held(told['bytes'])}; licence {one.licence}"
-        )
+    for one in (*drawing, *talking):
+        told = _by_hand(one)
+        emit(f"{one.name}: {_does(one)}; {_held(told['bytes'])}; licence {one.licence}")
         if name:
-            emit(f"  from        {one.repo}")
+            emit(f"  from        {one.repo or told['address']}")
             emit(f"  licence     {one.evidence}")
             emit(f"  on disk     {told['path'] or 'no'}")
 
@@ -60,8 +62,9 @@ def run(
 def _own(file: Path) -> dict[str, Any]:
     from geoglot.models import weights
 
-    spec = weights.header(file)[0]
-    return asdict(spec) | {"name": spec.name, "bytes": file.stat().st_size, "path": str(file)}
+    spec, config = weights.header(file)
+    draws = {"draws": True} if "generator" in config else {}
+    return asdict(spec) | {"name": spec.name, "bytes": file.stat().st_size, "path": str(file)} | draws
 
 
 def _published(entry: Entry) -> dict[str, Any]:
@@ -77,7 +80,16 @@ def _published(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _chat(entry: ChatEntry) -> dict[str, Any]:
+def _does(entry: ChatEntry | GeneratorEntry) -> str:
+    from geoglot.models.chats import ChatEntry
+
+    if isinstance(entry, ChatEntry):
+        return f"converses, {entry.parameters} parameters, sees {entry.sees}"
+    return f"draws red, green, blue in windows of {entry.native} pixels, family {entry.family}"
+
+
+def _by_hand(entry: ChatEntry | GeneratorEntry) -> dict[str, Any]:
+    """What is known of a model of several files, and what of it lies where it is put by hand."""
     from geoglot.models import hub
 
     path = hub.folder_by_hand(entry.name)
@@ -99,6 +111,9 @@ def _line(row: dict[str, Any]) -> str:
     scale = "" if (low, high) == ANY_GSD else f", {low:g} to {high:g} m a pixel"
     held = _held(row["bytes"])
     digest = f"; hash {row['hash'][:12]}" if "hash" in row else ""
+    if row.get("draws"):
+        what = f"draws {', '.join(row['bands'])} in windows of {row['size']} pixels{scale}"
+        return f"{row['name']}: {what}; {held}; licence {row['licence']}{digest}"
     return (
         f"{row['name']}: sees {', '.join(row['bands'])} at {row['size']} pixels a side{scale}; "
         f"vectors of {row['dim']} numbers; {held}; licence {row['licence']}{digest}"

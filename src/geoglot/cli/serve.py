@@ -48,6 +48,10 @@ def run(
             metavar="MODEL", help="The model that answers questions, as `geoglot ask` takes it; nano-chat if there, or none."
         ),
     ] = None,
+    generator: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="The model that draws, as `geoglot generate` takes it; nano-gen if there, or none."),
+    ] = None,
     basemap: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Map tiles to draw under the scenes: an address with {z}, {x}, {y}.")
     ] = None,
@@ -72,6 +76,7 @@ def run(
         name=name,
         model=model,
         chat=chat,
+        generator=generator,
         keys=keys,
         allow=tuple(allow or ()),
         private=allow_private,

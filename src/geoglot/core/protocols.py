@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import abc
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -168,6 +169,19 @@ class Reply:
     heat: Any = None
 
 
+Speech = abc.Generator[str, None, Reply]  # text in parts, and in the end the whole answer
+
+
+def whole(speech: Speech, tell: Callable[[str], None]) -> Reply:
+    """The reply that a stream ends with; its parts are told as they come."""
+    while True:
+        try:
+            tell(next(speech))
+        except StopIteration as end:
+            reply: Reply = end.value
+            return reply
+
+
 @runtime_checkable
 class Chat(Protocol):
     """A conversational model over pictures, each a `Raster` as it is shown: 3 bands in [0, 1], with grid and time if known."""
@@ -179,8 +193,8 @@ class Chat(Protocol):
     def reply(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Reply:
         """The answer to the last turn, which is the user's."""
 
-    def stream(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Iterator[str]:
-        """The text of the answer in parts, as they come."""
+    def stream(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Speech:
+        """The text of the answer in parts, as they come; the generator returns what `reply` gives."""
 
 
 class Generator(Protocol):

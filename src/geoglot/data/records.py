@@ -21,6 +21,7 @@ def record(sample: Sample, root: Path | None = None) -> dict[str, Any]:
     found["pictures"] = [_without_nothing(_picture(picture, root)) for picture in sample.pictures]
     found["captions"] = list(sample.captions)
     found["label"], found["labels"], found["lacking"] = sample.label, list(sample.labels), list(sample.lacking)
+    found["counts"] = dict(sample.counts)
     found["things"] = [
         _without_nothing(
             {
@@ -33,7 +34,7 @@ def record(sample: Sample, root: Path | None = None) -> dict[str, Any]:
         for thing in sample.things
     ]
     found["cover"] = dict(sample.cover)
-    found["turns"] = [[turn.question, turn.answer] for turn in sample.turns]
+    found["turns"] = [[turn.question, turn.answer, *([turn.kind] if turn.kind else [])] for turn in sample.turns]
     found["gsd"] = sample.gsd
     found["lonlat"] = None if sample.lonlat is None else list(sample.lonlat)
     found["group"] = sample.group
@@ -60,9 +61,10 @@ def sample_of(values: Mapping[str, Any], root: Path = Path(), data: Mapping[str,
             label=values.get("label"),
             labels=tuple(values.get("labels", ())),
             lacking=tuple(values.get("lacking", ())),
+            counts=dict(values.get("counts", {})),
             things=tuple(_to_thing(row) for row in values.get("things", ())),
             cover=dict(values.get("cover", {})),
-            turns=tuple(Turn(question, answer) for question, answer in values.get("turns", ())),
+            turns=tuple(Turn(*turn) for turn in values.get("turns", ())),
             gsd=values.get("gsd"),
             lonlat=_pair(values.get("lonlat")),
             group=values.get("group"),

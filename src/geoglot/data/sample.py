@@ -206,10 +206,11 @@ class Thing:
 
 @dataclass(frozen=True)
 class Turn:
-    """A question about the pictures and its answer."""
+    """A question about the pictures and its answer; ``kind`` is what its source calls what is asked ("count", "left of")."""
 
     question: str
     answer: str
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -217,10 +218,10 @@ class Sample:
     """One place: its pictures and what is said of them.
 
     Several ``pictures`` are dates of one place, in order. ``label`` is the scene class, ``labels`` the objects known to be
-    present, ``lacking`` those known not to be, ``things`` objects with boxes, ``cover`` the share of the area by
-    land-cover name, ``masks`` pictures of classes by what they show ("cover", "change"), ``gsd`` metres a pixel,
-    ``lonlat`` the centre in degrees where the pictures have no grid. Samples of one ``group`` overlap or adjoin each other:
-    cross-validation keeps them together.
+    present, ``lacking`` those known not to be, ``counts`` how many there are of what is known for certain, ``things`` objects
+    with boxes, ``cover`` the share of the area by land-cover name, ``masks`` pictures of classes by what they show ("cover",
+    "change"), ``gsd`` metres a pixel, ``lonlat`` the centre in degrees where the pictures have no grid. Samples of one ``group``
+    overlap or adjoin each other: cross-validation keeps them together.
     """
 
     id: str
@@ -237,6 +238,7 @@ class Sample:
     lonlat: tuple[float, float] | None = None
     group: str | None = None
     lacking: tuple[str, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

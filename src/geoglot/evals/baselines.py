@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoglot.data.sample import Sample
 from geoglot.evals import digests
-from geoglot.evals.job import Job
+from geoglot.evals.job import Job, Weighted
+from geoglot.metrics.bootstrap import paired
 from geoglot.text.ptb import words
 
 
@@ -20,15 +21,48 @@ def commonest(values: Sequence[str]) -> str:
     return min(counts, key=lambda value: (-counts[value], value))
 
 
-def neighbours(job: Job) -> list[Sample] | None:
-    """For each item the training item whose thumbnail is nearest; None where the source has no training split here."""
-    if not job.train:
+def modal(train: Sequence[Sample]) -> dict[str, str]:
+    """The commonest caption of each class."""
+    by_class: dict[str, list[str]] = defaultdict(list)
+    for item in train:
+        by_class[str(item.label)] += item.captions
+    return {label: commonest(texts) for label, texts in by_class.items() if texts}
+
+
+class Prior:
+    """The commonest answer to what is asked, and to its kind where it was not asked in training: answers without looking."""
+
+    def __init__(self, taught: Iterable[tuple[str, str, str]], other: str) -> None:
+        by_key: dict[str, list[str]] = defaultdict(list)
+        by_kind: dict[str, list[str]] = defaultdict(list)
+        for key, kind, answer in taught:
+            by_key[key].append(answer)
+            by_kind[kind].append(answer)
+        self.by_key = {key: commonest(answers) for key, answers in by_key.items()}
+        self.by_kind = {kind: commonest(answers) for kind, answers in by_kind.items()}
+        self.other = other
+
+    def __call__(self, key: str, kind: str) -> str:
+        """The answer; ``other`` where no such thing was asked."""
+        return self.by_key.get(key, self.by_kind.get(kind, self.other))
+
+
+def above(metric: Weighted, other: Weighted, name: str, count: int, draws: int = 1000) -> list[float]:
+    """How far a figure lies above another's on the same pictures, and the bounds of the paired interval."""
+    gap = paired(lambda weight: metric.result(weight)[name], lambda weight: other.result(weight)[name], count, draws)
+    return [gap.value, gap.low, gap.high]
+
+
+def neighbours(job: Job, among: Sequence[Sample] | None = None) -> list[Sample] | None:
+    """For each item the training item (or that ``among`` some) whose thumbnail is nearest; None where there is none here."""
+    train = job.train if among is None else among
+    if not train:
         return None
     own = digests.of(job.items, job.cache, "hash")
-    taught = digests.of(job.train, job.cache, "hash train")
+    taught = digests.of(train, job.cache, "hash train")
     if not taught.good.any():
         return None
-    return [job.train[i] for i in digests.nearest(own, taught)]
+    return [train[i] for i in digests.nearest(own, taught)]
 
 
 def likeness(texts: Sequence[Sequence[str]], gallery: Sequence[str]) -> NDArray[np.float32]:

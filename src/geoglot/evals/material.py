@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from geoglot.models.cache import FeatureCache, key_of
 from geoglot.nn.batch import ImageBatch
 
 BATCH = 64
+Item = TypeVar("Item")
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
@@ -60,7 +61,7 @@ def last_fifth(items: Sequence[Sample]) -> list[Sample]:
     return [sample for rows in classes for sample in rows[len(rows) - len(rows) // 5 :]]
 
 
-def spread(items: list[Sample], limit: int) -> list[Sample]:
+def spread(items: list[Item], limit: int) -> list[Item]:
     """Keep so many items at even distances, so that a few of each class stay."""
     if limit >= len(items):
         return items

@@ -24,7 +24,7 @@ from geoglot.metrics.recall import Gallery
 FOLDER = Path(__file__).with_name("protocols")
 # Counted up when the code that runs protocols changes what a figure means.
 RULES = 1
-LATER = ("whole", "synonyms", "pixels", "boxes", "dates", "ask")
+LATER = ("whole", "synonyms", "pixels", "boxes", "dates", "ask", "asks", "verb", "bins")
 
 Split = Literal["train", "val", "test", "all"]
 
@@ -90,8 +90,10 @@ class Protocol(Config):
     sorted name out of the whole split. ``scale`` turns cosines into probabilities for calibration; a head on frozen features is
     fitted to ``shots`` examples a class (all where there are none), ``draws`` times, with a penalty ``l2``. ``whole`` takes
     pictures without the windows cut out of them; ``synonyms`` are further words for a class; ``pixels``, ``boxes`` and
-    ``dates`` are for what they are called after. ``ask`` is what a model that converses is asked, with `{}` for the expression
-    or the object.
+    ``dates`` are for what they are called after. ``ask`` is what a model that converses is asked, with `{}` for the expression or
+    the object, ``asks`` the same by what is asked for where that is of several kinds. With ``verb`` it is asked as `geoglot ask`
+    asks it, which measures on the ground, else it is shown the picture and answers itself. ``bins`` are upper bounds by the kind
+    of question: of these, numbers are right in the right bin.
     """
 
     name: str
@@ -120,6 +122,9 @@ class Protocol(Config):
     boxes: Boxes | None = None
     dates: Dates | None = None
     ask: str = ""
+    asks: Mapping[str, str] = Field(default_factory=dict)
+    verb: bool = False
+    bins: Mapping[str, tuple[int, ...]] = Field(default_factory=dict)
 
     def card(self) -> Card:
         """The source's card. Raises NotFoundError."""

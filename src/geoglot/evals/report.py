@@ -137,6 +137,12 @@ def _details(details: dict[str, Any]) -> list[str]:
         lines.append(f"  calibration at scale {part['scale']:g}: ECE {part['ece']:.1f} %, Brier {part['brier']:.3f}")
     for what, values in details.get("per class", {}).items():
         lines.append(f"  {what}: {', '.join(f'{name} {value:.1f}' for name, value in values.items())}")
+    for name, told in details.items():
+        if name.startswith("above "):
+            lines.append(f"  {name}: {told[0]:+.2f} (95 % {told[1]:+.2f} to {told[2]:+.2f})")
+    if details.get("released"):
+        told = [f"{name} {value:.2f}" for name, value in details["released"].items()]
+        lines.append(f"  by released scorers, which are lenient and not the figure of this protocol: {'; '.join(told)}")
     if "meteor" in details:
         value = details["meteor"]
         lines.append(f"  METEOR {value:.4f}" if isinstance(value, float) else f"  no METEOR: {value}")

@@ -32,6 +32,7 @@ from geoglot.geo.grid import Grid, Window
 from geoglot.geo.raster import Raster
 from geoglot.geo.sensors import Band, Sensor, rescaled
 from geoglot.geo.sensors import sensor as sensor_named
+from geoglot.geo.synthetic import Mark, mark_of
 
 # GDAL itself allows more; a header that claims more than this is damaged or not meant for a laptop.
 MAX_PIXELS = 2**42
@@ -248,6 +249,11 @@ class Scene:
         with guard(self.href):
             return self._uncovered(showing.show(self, self._view, grid, window, shape), grid, window, shape)
 
+    @property
+    def shown(self) -> tuple[Band, ...]:
+        """The bands that `display` shows, one or three."""
+        return tuple(self.bands[i] for i in self._view.chosen)
+
     @contextmanager
     def hidden(self, mask: Scene, values: Sequence[int], grow: int = 0) -> Iterator[None]:
         """For a while count pixels that a mask has these values for (of clouds, say) as not observed, and `grow` pixels around.
@@ -290,6 +296,12 @@ class Scene:
     def _view(self) -> showing.View:
         with self._lock:
             return showing.view(self)
+
+    @cached_property
+    def synthetic(self) -> Mark | None:
+        """How a model drew the pixels, or some of them; None where the file does not say so."""
+        with guard(self.href):
+            return mark_of(self.dataset(self.href))
 
     @property
     def view(self) -> showing.View:

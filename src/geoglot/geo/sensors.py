@@ -237,6 +237,12 @@ SENSORS: tuple[Sensor, ...] = (
         stretch=(0.0, 255.0),
         aliases=r"rgb",
     ),
+    Sensor(
+        "synthetic",
+        "Drawn by a model (geoglot generate)",
+        stretch=(0.0, 255.0),
+        aliases=r"geoglot-synthetic",
+    ),
     Sensor("unknown", "Unknown"),
 )
 _BY_ID = {entry.id: entry for entry in SENSORS}

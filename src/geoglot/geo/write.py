@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -25,6 +26,7 @@ from geoglot.core.errors import InputError, NotFoundError, ResourceError
 from geoglot.geo.files import is_remote
 from geoglot.geo.grid import Grid
 from geoglot.geo.raster import Raster
+from geoglot.geo.sensors import Band
 
 TIME_TAG = "ACQUISITION_DATETIME"
 _ROWS = 512  # of a large raster that are written at once
@@ -38,6 +40,19 @@ class Layer:
     values: Mapping[int, str] = field(default_factory=dict)
     colours: Mapping[int, tuple[int, int, int, int]] = field(default_factory=dict)
     scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a raster is apart from its pixels. What is missing is marked by the value `nodata`, by a mask, or not at all."""
+
+    shape: tuple[int, int]
+    grid: Grid | None
+    bands: tuple[Band, ...]
+    dtype: str
+    nodata: float | None = None
+    masked: bool = False
+    time: datetime | None = None
 
 
 @contextmanager
@@ -185,6 +200,40 @@ def write_layers(
     return target
 
 
+def write_pixels(
+    path: str | Path,
+    rows: Callable[[int, int], tuple[NDArray[Any], NDArray[np.bool_]]],
+    like: Outline,
+    tags: Mapping[str, str] | None = None,
+    packet: str = "",
+) -> Path:
+    """Write bands of any type as a COG, some rows at a time: `rows(top, bottom)` gives values (C, r, W) and validity (r, W).
+
+    `packet` is an XMP packet. Where `like` has neither a nodata value nor a mask, validity is not asked for.
+    """
+    target = Path(path)
+    height, width = like.shape
+    profile = _profile(len(like.bands), like.shape, like.dtype, like.grid, like.nodata)
+
+    def fill(file: Any) -> None:
+        for top in range(0, height, _ROWS):
+            window = Window(0, top, width, min(_ROWS, height - top))
+            data, valid = rows(top, top + window.height)
+            if like.nodata is not None:
+                data = np.where(valid, data, np.asarray(like.nodata, data.dtype))
+            file.write(data, window=window)
+            if like.masked:
+                file.write_mask(valid, window=window)
+        _describe(file, like.bands, like.time, tags)
+        if packet:  # rasterio joins name and value by the sign that stands in the packet's first line
+            name, _, value = packet.partition("=")
+            file.update_tags(ns="xml:XMP", **{name: value})
+
+    how = "nearest" if np.issubdtype(like.dtype, np.integer) and len(like.bands) == 1 else "average"
+    _write(target, profile, fill, how)
+    return target
+
+
 def _told(layers: Sequence[Layer]) -> Iterator[str]:
     for index, layer in enumerate(layers, 1):
         if not layer.values:
@@ -254,15 +303,19 @@ def _fill(file: Any, raster: Raster, data: np.ndarray[Any, Any], masked: bool, t
     file.write(data)
     if masked:
         file.write_mask(raster.valid)
-    common = [band.common for band in raster.bands]
-    if data.dtype == np.uint8 and common[:3] == ["red", "green", "blue"]:
-        colours = [ColorInterp.red, ColorInterp.green, ColorInterp.blue, *[ColorInterp.undefined] * (len(common) - 3)]
-        file.colorinterp = colours
-    for index, band in enumerate(raster.bands, 1):
+    _describe(file, raster.bands, raster.time, tags)
+
+
+def _describe(file: Any, bands: Sequence[Band], time: datetime | None, tags: Mapping[str, str] | None) -> None:
+    """Tell names, colours and scales of bands, the time of observation, and tags."""
+    common = [band.common for band in bands]
+    if file.dtypes[0] == "uint8" and common[:3] == ["red", "green", "blue"]:
+        file.colorinterp = [ColorInterp.red, ColorInterp.green, ColorInterp.blue, *[ColorInterp.undefined] * (len(common) - 3)]
+    for index, band in enumerate(bands, 1):
         file.set_band_description(index, band.name)
-    file.scales = tuple(band.scale for band in raster.bands)
-    file.offsets = tuple(band.offset for band in raster.bands)
+    file.scales = tuple(band.scale for band in bands)
+    file.offsets = tuple(band.offset for band in bands)
     found = dict(tags or {})
-    if raster.time is not None:
-        found.setdefault(TIME_TAG, raster.time.isoformat())
+    if time is not None:
+        found.setdefault(TIME_TAG, time.isoformat())
     file.update_tags(**found)

@@ -1,8 +1,8 @@
 """Fewer steps: one step of a student is to go as far as several of its teacher.
 
 Salimans and Ho 2022, "Progressive Distillation" (arXiv 2202.00512), in one go instead of halving: the path between two of the
-student's times is walked by the teacher in small steps, and the student says the clean latents that lead there in one. Written with
-the shares of signal and of noise at a time, so that it holds for diffusion and for flows.
+student's times is walked by the teacher in small steps, and the student says the clean latents that lead there in one.
+It is written with the shares of signal and of noise at a time, so that it holds for diffusion and for flows.
 """
 
 from __future__ import annotations

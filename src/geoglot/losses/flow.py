@@ -1,12 +1,12 @@
 """Flow matching on straight paths from clean latents to noise: the network says the velocity.
 
-Lipman et al. 2023 (arXiv 2210.02747), Liu et al. 2023, "rectified flow" (arXiv 2209.03003); times by Esser et al. 2024 (2403.03206).
+Lipman et al. 2023 (arXiv 2210.02747), Liu et al. 2023, "rectified flow" (2209.03003); times by Esser et al. 2024 (2403.03206).
 """
 
 from __future__ import annotations
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from geoglot.core.config import Config
 
@@ -18,9 +18,9 @@ class FlowConfig(Config):
     spread: float = 1.0
 
 
-def times(count: int, config: FlowConfig, rng: Generator | None = None) -> Tensor:
-    """Draw times (count,) in (0, 1); 1 is noise."""
-    return torch.sigmoid(config.mean + config.spread * torch.randn(count, generator=rng))
+def times(share: Tensor, config: FlowConfig) -> Tensor:
+    """Times (B,) in (0, 1), of which 1 is noise, from even draws (B,) in (0, 1)."""
+    return torch.sigmoid(config.mean + config.spread * torch.special.ndtri(share.clamp(1e-6, 1 - 1e-6)))
 
 
 def between(clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-# RSVQA-LR counts in these bins (Lobry et al. 2020, arXiv 2003.07333): 0, up to 10, 100, 1000, and more
-BINS = (0, 10, 100, 1000)
-
 
 class Answers:
     """Share of right answers in per cent: ``accuracy`` over all questions, ``mean`` over types, each type by its name, and what
@@ -56,8 +53,3 @@ class Answers:
         many = len(self.names)
         size = np.bincount(self.type, weight, minlength=many).astype(np.float64)
         return np.bincount(self.type, weight * self.right, minlength=many) / np.where(size > 0, size, 1), size
-
-
-def binned(number: int) -> int:
-    """The bin of a count, as RSVQA-LR has them: 0, 1 to 10, to 100, to 1000, more."""
-    return int(np.searchsorted(BINS, number, side="left"))

@@ -10,8 +10,9 @@ class Counting:
     """Errors of numbers of things, one for each picture (or picture and class).
 
     ``mae`` and ``rmse`` in things, ``bias`` (positive: too many) in things, ``mape`` in per cent of the truth over those
-    whose truth is not 0, ``exact`` in per cent. A count that was not answered is NaN: it is not exact, has no error, and is
-    told as ``unanswered`` in per cent.
+    whose truth is not 0, ``exact`` and ``within1`` (at most one off) in per cent. A count that was not answered is NaN: it is
+    neither, has no error, and is told as ``unanswered`` in per cent. ``error`` is the mean absolute error in which it errs as
+    if nothing had been counted, at least by one, so that no answer is never better than a wrong one.
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,8 @@ class Counting:
             "mape": 100 * _mean(np.abs(off) / np.where(some, np.abs(self.truth), 1), weight * some),
             "bias": _mean(off, weight * answered),
             "exact": 100 * _mean((answered & (off == 0)).astype(float), weight),
+            "within1": 100 * _mean((answered & (np.abs(off) <= 1)).astype(float), weight),
+            "error": _mean(np.where(answered, np.abs(off), np.maximum(np.abs(self.truth), 1)), weight),
             "unanswered": 100 * _mean((~answered).astype(float), weight),
         }
 

@@ -7,10 +7,13 @@ strict counterparts are `metrics.answers`, `metrics.grounding` and `metrics.capt
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from geoglot.metrics.bleu import Bleu
+from geoglot.metrics.rouge import Rouge
 
 Judge = Callable[[str, str], bool]  # (answer given, answer wanted) -> right
 
@@ -55,6 +58,31 @@ def plus_one(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.flo
     areas = [np.prod(one[:, 2:] - one[:, :2] + 1, axis=1) for one in (a, b)]
     made: NDArray[np.float64] = shared / (areas[0] + areas[1] - shared)
     return made
+
+
+def mean_rouge(answers: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    """EarthDial's ROUGE-L of tokenized captions: the mean over references, where the strict one takes the best of them."""
+    flat = [(answer, [text]) for answer, texts in zip(answers, references, strict=True) for text in texts]
+    metric = Rouge()
+    metric.add([answer for answer, _ in flat], [texts for _, texts in flat])
+    first = np.r_[0, np.cumsum([len(texts) for texts in references])[:-1]].astype(np.int64)
+    return float((np.add.reduceat(metric.scores, first) / [len(texts) for texts in references]).mean())
+
+
+def character_bleu(answers: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    """RSThinker's BLEU-4, which counts runs of characters and not of words."""
+    metric = Bleu()
+    metric.add([_spread(text) for text in answers], [[_spread(text) for text in texts] for texts in references])
+    return metric.result()["bleu4"]
+
+
+def _spread(text: str) -> str:
+    return " ".join(text.replace(" ", "_"))
+
+
+def rare_as_one(text: str, known: Container[str]) -> str:
+    """LEVIR-CC's captions before they are scored: words of answers and references that are not known become one and the same."""
+    return " ".join(word if word in known else "<unk>" for word in text.split())
 
 
 def parsed_only(given: NDArray[np.floating], wanted: NDArray[np.floating]) -> float:

@@ -10,6 +10,7 @@ from geoglot.core.protocols import Chat, ModelSpec, TextEncoder
 from geoglot.models.files import is_native
 
 if TYPE_CHECKING:
+    from geoglot.models.generator import Generator
     from geoglot.models.ready import Ready
 
 
@@ -47,13 +48,24 @@ def converses(name: str | Path | ModelSpec) -> bool:
 
 
 def _gives_vectors(name: str | Path) -> None:
-    if converses(name):
-        raise InputError(f"{name} converses and gives no vectors: take nano, or another image-text model.")
+    from geoglot.models import generators
+
+    does = "converses" if converses(name) else "draws" if generators.is_generator(name) else ""
+    if does:
+        raise InputError(f"{name} {does} and gives no vectors: take nano, or another image-text model.")
 
 
-def opened(name: str | Path, device: str = "auto", dtype: str = "auto", activation: str | None = None) -> Ready | Chat:
-    """Load any model: what `load` gives, or one that converses (`nano-chat`, see `chats`). Raises as both do."""
-    from geoglot.models import chats
+def opened(
+    name: str | Path, device: str = "auto", dtype: str = "auto", activation: str | None = None
+) -> Ready | Chat | Generator:
+    """Load any model: what `load` gives, one that converses (`nano-chat`, see `chats`) or draws (`nano-gen`, see `generators`).
+
+    Raises as all of them do.
+    """
+    from geoglot.models import chats, generators
+
+    if activation is None and generators.is_generator(name):
+        return generators.load(name, device, dtype)
 
     if converses(name) and activation is None:
         from geoglot.models.nano_chat import open_chat

@@ -1,4 +1,4 @@
-"""Generators that were put together or trained here, as folders: diffusers' own for each part, and one file that says the rest."""
+"""Generators that were trained here, as folders: diffusers' own for each part, and one file that says the rest."""
 
 from __future__ import annotations
 

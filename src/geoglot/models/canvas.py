@@ -23,7 +23,7 @@ from geoglot.geo.grid import Grid, Window
 from geoglot.geo.raster import Raster
 from geoglot.models import schedules
 from geoglot.models.condition import Condition, Drawing
-from geoglot.models.planes import Planes, fits
+from geoglot.models.planes import Planes, Wanted, fits
 from geoglot.models.schedules import Carried
 from geoglot.models.windows import Layout, batches, strips
 from geoglot.nn.noise import noise
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from geoglot.models.generator import Generator
 
 PART = 2**21  # values of a scene on disk that are stepped at once
+RELEASE = 32  # batches of windows after which mapped memory is let go of
 
 
 class Canvas:
@@ -54,17 +55,12 @@ class Canvas:
         self.model, self.condition, self.seed, self.stage = model, condition, seed, stage
         self.grid = where if isinstance(where, Grid) else None
         self.shape = where.shape if isinstance(where, Grid) else where
-        self.area = tuple(max(model.side, -(-length // model.cell)) for length in self.shape)
+        self.area = area_of(model, self.shape)
         self._carried = Carried(model.scheduler(drawing))
         scheduler = self._carried.scheduler
         self.times = scheduler.timesteps
         self.prepared = model.prepare(condition, where, drawing)
-        whole = (model.channels, *self.area)
-        wanted: dict[str, tuple[tuple[int, ...], str]] = {"latents0": (whole, "f4"), "latents1": (whole, "f4")}
-        wanted["said"] = (whole, "f4")
-        if condition.keep is not None:
-            wanted |= {"known": (whole, "f4"), "kept": (tuple(self.area), "?")}
-        self.planes = Planes(wanted, folder, self._request(where, drawing))
+        self.planes = Planes(wanted_of(model, condition, self.shape), folder, self._request(where, drawing))
         rows = self.area[0] if folder is None else max(1, PART // (model.channels * self.area[1]))
         self._parts = [slice(top, min(top + rows, self.area[0])) for top in range(0, self.area[0], rows)]
         self._states: list[dict[str, Any]] = [{} for _ in self._parts]
@@ -93,12 +89,16 @@ class Canvas:
         """Take one step everywhere."""
         step = self.done
         latents, after, said = self.planes[f"latents{step % 2}"], self.planes[f"latents{(step + 1) % 2}"], self.planes["said"]
-        said[:] = 0
+        for part in self._parts:
+            said[:, part] = 0
+            self.planes.release()
         layout = Layout(self.area, self.model.side, self.model.overlap, step)
-        for some in batches(iter(layout), self.model.batch):
+        self._restore(step, 0)
+        scheduler = self._carried.scheduler
+        for number, some in enumerate(batches(iter(layout), self.model.batch)):
+            if number % RELEASE == 0:
+                self.planes.release()
             cut = np.stack([_cut(latents, window) for window, _ in some])
-            self._restore(step, 0)
-            scheduler = self._carried.scheduler
             x = torch.from_numpy(cut).to(self.model.device)
             if hasattr(scheduler, "scale_model_input"):
                 x = scheduler.scale_model_input(x, self.times[step])
@@ -112,6 +112,7 @@ class Canvas:
             made = self._carried.scheduler.step(told[None], self.times[step], now[None], return_dict=False)[0][0]
             self._keep(step, number)
             after[:, part] = self._kept(made, part, step + 1).cpu().numpy()
+            self.planes.release()
         self.planes.mark(step + 1)
         self._forget(step)
 
@@ -133,6 +134,7 @@ class Canvas:
             if keep is not None:
                 rows = slice(top, top + made.shape[1])
                 made = np.where(keep.valid[rows], model.like(keep.data[:, rows]), made)
+            self.planes.release()
             yield top, made
 
     def raster(self) -> Raster:
@@ -161,6 +163,7 @@ class Canvas:
         for part in self._parts:
             x = schedules.begin(self._carried.scheduler, self._noise(part))
             self.planes["latents0"][:, part] = self._kept(x, part, 0).cpu().numpy()
+            self.planes.release()
 
     def _noise(self, part: slice) -> Tensor:
         made = noise(self.seed, self.model.channels, part.start, 0, part.stop - part.start, self.area[1], self.stage)
@@ -247,6 +250,22 @@ class Canvas:
             digest.update(np.ascontiguousarray(raster.data).tobytes())
             digest.update(np.packbits(raster.valid).tobytes())
         return digest.hexdigest()
+
+
+def area_of(model: Generator, shape: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of latents of a scene, at least those of a window."""
+    rows, cols = (max(model.side, -(-length // model.cell)) for length in shape)
+    return rows, cols
+
+
+def wanted_of(model: Generator, condition: Condition, shape: tuple[int, int]) -> Wanted:
+    """The arrays that a drawing holds."""
+    area = area_of(model, shape)
+    whole = (model.channels, *area)
+    made: dict[str, tuple[tuple[int, ...], str]] = dict.fromkeys(("latents0", "latents1", "said"), (whole, "f4"))
+    if condition.keep is not None:
+        made |= {"known": (whole, "f4"), "kept": (area, "?")}
+    return made
 
 
 def _cut(array: NDArray[Any], window: Window) -> NDArray[Any]:

@@ -5,6 +5,7 @@ Yu et al. 2024, "MetaEarth" (arXiv 2405.13570). Each stage is a `Canvas` of its 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,9 @@ from geoglot.core.progress import track
 from geoglot.geo.grid import Grid
 from geoglot.geo.raster import Raster
 from geoglot.models import guides
-from geoglot.models.canvas import Canvas
+from geoglot.models.canvas import Canvas, wanted_of
 from geoglot.models.condition import Condition, Control, Drawing
+from geoglot.models.planes import room
 
 if TYPE_CHECKING:
     from geoglot.models.generator import Generator
@@ -26,7 +28,7 @@ Where = Grid | tuple[int, int]
 
 
 def stages(model: Generator, condition: Condition, where: Where) -> list[Where]:
-    """Grids or shapes from the coarsest, which fits one window or has the model's largest pixels, to the one that is asked for."""
+    """Grids or shapes from the coarsest, which fits one window or has the model's largest pixels, to the one asked for."""
     made = [where]
     if model.factor is None or any(control.kind == "coarse" for control in condition.controls):
         return made
@@ -51,6 +53,7 @@ class Cascade:
         self.model, self.condition, self.where, self.seed, self.drawing, self.folder = (
             model, condition, where, seed, drawing, folder,
         )  # fmt: skip
+        room(wanted_of(model, condition, where.shape if isinstance(where, Grid) else where), folder)  # of the finest, now
         self.stages = stages(model, condition, where)
         self._coarse: Raster | None = None
         self._number = 0
@@ -95,8 +98,6 @@ class Cascade:
         """Delete the work folders."""
         self._canvas.remove()
         if self.folder is not None:
-            import shutil
-
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _ahead(self) -> None:

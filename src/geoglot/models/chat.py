@@ -126,6 +126,10 @@ class Composed(Speaking):
             ids.masked_fill(holes, 0), holes, answers, of, pixels, valid, shown, words.reshape(shape), heard.reshape(shape)
         )
 
+    def length(self, turns: Sequence[Said], pictures: Sequence[Any]) -> int:
+        """Tokens of a conversation that ends with an answer."""
+        return len(self._example(turns, pictures)[0])
+
     def _example(self, turns: Sequence[Said], pictures: Sequence[Any]) -> tuple[list[int], list[bool], list[tuple[Raster, str]]]:
         if not turns or turns[-1].role != "assistant":
             raise InputError("a conversation to learn from ends with an answer: the last turn must be the assistant's")
@@ -146,6 +150,17 @@ class Composed(Speaking):
         ids = torch.tensor([row + [0] * (longest - len(row)) for row in found])
         heard = torch.tensor([[True] * len(row) + [False] * (longest - len(row)) for row in found])
         return ids, heard
+
+
+def language_of(source: str, device: str = "auto", dtype: str = "auto") -> tuple[Any, Any]:
+    """A causal language model of transformers with its tokenizer, of a folder or a hub id. Raises ModelError, NetworkError."""
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        _published.quiet(folder)
+        from geoglot.models import hub
+
+        folder = hub.fetch_repo(source, None)
+    return _published.opened(folder, "AutoModelForCausalLM", *_published.places(device, dtype))
 
 
 def build(

@@ -1,4 +1,4 @@
-"""The file of `nano-chat`: the language model, the pointer, the head that it finds objects with, its word pieces, its card."""
+"""The file of `nano-chat`: language model, pointer, the heads that find objects and tell what is there, word pieces, card."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from geoglot.models import weights
 from geoglot.models.detector import HeadCard
 from geoglot.nn.detection import DetectionConfig, DetectionHead
 from geoglot.nn.pointer import Pointer, PointerConfig
+from geoglot.nn.presence import Presence, PresenceConfig
 from geoglot.nn.talk import Talk, TalkConfig
 from geoglot.text.pieces import Pieces
 
@@ -24,13 +25,16 @@ VERSION = "1"
 
 @dataclass(frozen=True)
 class ChatCard:
-    """What the file says beside its weights: the hash of the tower's model, the concepts whose likeness is told, the figures of
-    validation, and how chances of answers become confidence."""
+    """What the file says beside its weights: the hash of the tower's model, the concepts whose likeness is told, the kinds
+    of things whose presence is, how chances of answers become confidence, the figures of validation, and how
+    often answers were given to questions that come often."""
 
     model: str
     concepts: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
     calibration: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
+    answers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,18 @@ class Parts:
     found: HeadCard
     pieces: Pieces
     card: ChatCard
+    presence: Presence | None = None
 
 
 def save(parts: Parts, path: Path, spec: ModelSpec) -> str:
     """Write the parts for the model of ``spec``, with the pieces beside them (``.tokenizer.json``); gives the hash."""
-    held: dict[str, Talk | Pointer | DetectionHead] = {"talk": parts.talk, "pointer": parts.pointer, "find": parts.head}
+    held: dict[str, Talk | Pointer | DetectionHead | Presence] = {
+        "talk": parts.talk,
+        "pointer": parts.pointer,
+        "find": parts.head,
+    }
+    if parts.presence is not None:
+        held["presence"] = parts.presence
     tensors = {
         f"{name}.{key}": value.detach().float().cpu().numpy()
         for name, part in held.items()
@@ -70,11 +81,15 @@ def restore(path: Path) -> Parts:
         Pointer(PointerConfig.build(config["pointer"])),
         DetectionHead(DetectionConfig.build(config["find"])),
     )
-    for name, part in (("talk", talk), ("pointer", pointer), ("find", head)):
+    held: dict[str, torch.nn.Module] = {"talk": talk, "pointer": pointer, "find": head}
+    presence = Presence(PresenceConfig.build(config["presence"])) if "presence" in config else None
+    if presence is not None:
+        held["presence"] = presence
+    for name, part in held.items():
         state = {key: torch.from_numpy(np.array(value)) for key, value in weights.read(path, f"{name}.").items()}
         part.load_state_dict(state)
         part.eval().requires_grad_(False)
     chat, found = config["chat"], config["found"]
-    card = ChatCard(**chat | {"concepts": tuple(chat["concepts"])})
+    card = ChatCard(**chat | {"concepts": tuple(chat["concepts"]), "kinds": tuple(chat.get("kinds", ()))})
     pieces = Pieces(path.with_suffix(".tokenizer.json").read_text(encoding="utf-8"))
-    return Parts(talk, pointer, head, HeadCard(**found | {"classes": tuple(found["classes"])}), pieces, card)
+    return Parts(talk, pointer, head, HeadCard(**found | {"classes": tuple(found["classes"])}), pieces, card, presence)

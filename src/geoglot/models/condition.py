@@ -13,7 +13,7 @@ KINDS = ("mask", "roads", "edges", "lines", "sketch", "depth", "date", "coarse")
 
 @dataclass(frozen=True)
 class Control:
-    """A raster that steers: a mask of classes, a map of roads, edges, straight lines, a sketch, heights, another date, or the scene at coarser pixels.
+    """A raster that steers: a mask of classes, roads, edges, straight lines, a sketch, heights, another date, or coarser pixels.
 
     `raster` is on the grid that is drawn, or has none and its shape. `weight` scales what it adds; 0 is as if it were not there.
     """
@@ -33,8 +33,8 @@ class Control:
 class Condition:
     """What to draw. None is unknown, which is not zero: (0, 0) is a place, a cloud cover of 0 a clear sky.
 
-    ``at`` is longitude and latitude in degrees of the middle, ``gsd`` metres to a pixel (both: else the grid's), ``cloud`` a share
-    in [0, 1]. ``keep`` holds pixels that stay as they are where valid; the rest of it is drawn (inpainting, outpainting).
+    ``at`` is longitude and latitude in degrees of the middle, ``gsd`` metres to a pixel (both: else the grid's), ``cloud`` a
+    share in [0, 1]. ``keep`` holds pixels that stay as they are where valid; the rest of it is drawn (inpainting, outpainting).
     """
 
     text: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from pydantic import Field
@@ -18,7 +18,7 @@ from geoglot.models.lora import LoraConfig, wrap
 from geoglot.nn.connectors._maps import Connector
 from geoglot.nn.packing import positions, sight
 
-Trained = Literal["connector", "language", "lora", "all"]
+Trained = Literal["connector", "language", "language alone", "lora", "all"]
 
 
 class ConversantConfig(Config):
@@ -102,14 +102,14 @@ class Conversant(nn.Module):
 
 
 def tune(module: Conversant, what: Trained, lora: LoraConfig | None = None) -> Any:
-    """Say what of a module is trained: the connector alone, it and the language model, it and adapters in that, or all.
+    """Say what of a module is trained: the connector, it and the language model, that alone, it and adapters in that, or all.
 
     Gives peft's handle where there are adapters (`models.lora`), else None. Raises ConfigError for anything else.
     """
-    if what not in ("connector", "language", "lora", "all"):
-        raise ConfigError(f"{what!r} cannot be trained: choose connector, language, lora or all")
+    if what not in get_args(Trained):
+        raise ConfigError(f"{what!r} cannot be trained: choose {', '.join(get_args(Trained))}")
     module.requires_grad_(what == "all")
-    module.connector.requires_grad_(True)
-    if what == "language":
+    module.connector.requires_grad_(what != "language alone")
+    if what in ("language", "language alone"):
         module.language.requires_grad_(True)
     return wrap(module.language, lora or LoraConfig()) if what == "lora" else None

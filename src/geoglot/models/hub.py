@@ -44,16 +44,16 @@ def by_hand(entry: Entry) -> Path:
     return folder if entry.file is None else folder / Path(entry.file).name
 
 
-def config_file(repo: str) -> Path | None:
+def config_file(repo: str, file: str = "config.json") -> Path | None:
     """The `config.json` of a hub repository, from the cache or fetched; None where there is none, or no network."""
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
-    found = try_to_load_from_cache(repo, "config.json")
+    found = try_to_load_from_cache(repo, file)
     if isinstance(found, str):
         return Path(found)
     try:
         _reach(endpoint())
-        return Path(hf_hub_download(repo, "config.json", endpoint=endpoint()))
+        return Path(hf_hub_download(repo, file, endpoint=endpoint()))
     except Exception:  # the hub's client raises kinds of its own; whoever loads the model hears of what is wrong
         return None
 
@@ -157,7 +157,7 @@ def _pipeline(files: list[str]) -> list[str]:
         safe = any(
             other.rpartition("/")[0] == folder and other.endswith(".safetensors") and ".fp16." not in other for other in files
         )
-        if file.endswith(".bin") and safe or (file.endswith(".safetensors") and not folder):
+        if (file.endswith(".bin") and safe) or (file.endswith(".safetensors") and not folder):
             continue
         made.append(name)
     return made

@@ -86,9 +86,10 @@ class Latent(Generator):
                 + ": are all parts of one model?"
             )
         self.parts = parts
-        for module in (parts.network, parts.vae, parts.phrases):
-            if isinstance(module, nn.Module):
-                module.to(device, dtype).eval().requires_grad_(False)
+        parts.network.to(device, dtype).eval().requires_grad_(False)
+        self._exact = torch.float32 if dtype == torch.float16 else dtype  # Stable Diffusion's autoencoder overflows in float16
+        if parts.vae is not None:
+            parts.vae.to(device, self._exact).eval().requires_grad_(False)
         if parts.phrases is not None:
             parts.phrases.to(device, dtype)
         taken = [*parts.network.nets, *parts.maps, *(part.kind for part in parts.beside if part.kind != KEPT)]
@@ -103,7 +104,7 @@ class Latent(Generator):
 
     def prepare(self, condition: Condition, where: Grid | tuple[int, int], drawing: Drawing) -> Prepared:
         """Vectors of the words and numbers of a request."""
-        parts, guidance = self.parts, float(drawing.guidance or 1.0)
+        parts, guidance = self.parts, 1.0 if drawing.guidance is None else drawing.guidance
         guided = guidance != 1.0
         text = condition.text or (f"a satellite image of {condition.label}" if condition.label else "")
         words = mask = None
@@ -140,19 +141,21 @@ class Latent(Generator):
             maps = None if maps is None else torch.cat([maps, maps])
         heard = Heard(*(_spread(value, count) for value in (prepared.words, prepared.mask)))
         vectors = [_spread(value, count) for value in (prepared.numbers, prepared.sensors, prepared.labels)]
-        said = self.parts.network(x, time.expand(rows * count), heard, *vectors, hints, maps)[:, : self.channels].float()
+        said: Tensor = self.parts.network(x, time.expand(rows * count), heard, *vectors, hints, maps)[:, : self.channels].float()
         if not guided:
             return said
         without, asked = said.chunk(2)
-        return without + prepared.guidance * (asked - without)
+        made: Tensor = without + prepared.guidance * (asked - without)
+        return made
 
     def encode(self, pixels: Tensor) -> Tensor:
         """Latents of pixels (B, C, H, W) in [-1, 1]: the middle of what the autoencoder takes them for."""
         vae: Any = self.parts.vae
         if vae is None:
             return pixels
-        made: Tensor = vae.encode(pixels.to(self.dtype)).latent_dist.mode()
-        return (made - (vae.config.get("shift_factor") or 0.0)) * vae.config.scaling_factor
+        made = vae.encode(pixels.to(self._exact)).latent_dist.mode()
+        latents: Tensor = (made - (vae.config.get("shift_factor") or 0.0)) * vae.config.scaling_factor
+        return latents
 
     def decode(self, latents: Tensor) -> Tensor:
         """Pixels (B, C, H, W) in [-1, 1] of latents."""
@@ -160,7 +163,7 @@ class Latent(Generator):
         if vae is None:
             return latents
         plain = latents / vae.config.scaling_factor + (vae.config.get("shift_factor") or 0.0)
-        made: Tensor = vae.decode(plain.to(self.dtype), return_dict=False)[0]
+        made: Tensor = vae.decode(plain.to(self._exact), return_dict=False)[0]
         return made
 
     def _channels(self, kind: str) -> int:

@@ -24,9 +24,16 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Shown(Raster):
-    """A raster as it is shown, with the title of the sensor that took it; empty where it is not known."""
+    """A raster as it is shown, with what no grid tells: the title of the sensor that took it (empty where it is not known), and
+    metres a pixel of a picture without georeference."""
 
     sensor: str = ""
+    gsd: float | None = None
+
+    @classmethod
+    def of(cls, raster: Raster, sensor: str = "", gsd: float | None = None) -> Shown:
+        """A raster with what is known besides."""
+        return cls(raster.data, raster.valid, raster.grid, raster.bands, raster.time, sensor, gsd)
 
 
 def check(picture: object, number: int) -> Raster:
@@ -84,12 +91,17 @@ def key(picture: Raster, *more: object) -> str:
 
 def facts(picture: Raster) -> str:
     """What is known of a picture, for a model to read: sensor, metres, bands other than natural colour, date; may be empty."""
-    told = [picture.sensor] if isinstance(picture, Shown) and picture.sensor else []
-    if picture.grid is not None and np.isfinite(picture.grid.gsd):
-        gsd, (height, width) = picture.grid.gsd, picture.shape
+    sensor, gsd = (picture.sensor, picture.gsd) if isinstance(picture, Shown) else ("", None)
+    told = [sensor] if sensor else []
+    gsd = gsd if picture.grid is None else picture.grid.gsd
+    if gsd is not None and np.isfinite(gsd):
+        height, width = picture.shape
         told.append(f"{gsd:.3g} m per pixel, {width * gsd:.3g} m wide and {height * gsd:.3g} m high")
     names = tuple(band.common or band.name for band in picture.bands)
-    if names != NATURAL and all(name and not name.isdigit() for name in names):
+    named = all(name and not name.isdigit() for name in names)
+    if named and len(set(names)) == 1:
+        told.append(f"one band, in grey: {names[0]}")
+    elif named and names != NATURAL:
         told.append(f"shown as red, green and blue: {', '.join(names)}")
     if picture.time is not None:
         told.append(f"{picture.time:%Y-%m-%d}")

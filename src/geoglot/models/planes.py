@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import mmap
 import os
 import shutil
 from collections.abc import Mapping
@@ -27,9 +28,8 @@ class Planes:
     def __init__(self, wanted: Wanted, folder: Path | None, request: str) -> None:
         self.folder, self._request = folder, request
         self.done = 0
-        need = sum(int(np.prod(shape)) * np.dtype(kind).itemsize for shape, kind in wanted.values())
         if folder is None:
-            fits(need, "Give a folder to draw in, or ask for fewer pixels.")
+            room(wanted, None)
             self._arrays = {name: np.zeros(shape, kind) for name, (shape, kind) in wanted.items()}
             return
         folder.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ class Planes:
         if state.get("request") == request and all(self._file(name).exists() for name in wanted):
             self.done = int(state["done"])
         else:
-            self._begin(wanted, need)
+            self._begin(wanted)
         self._arrays = {
             name: np.memmap(self._file(name), np.dtype(kind), "r+", shape=shape) for name, (shape, kind) in wanted.items()
         }
@@ -59,6 +59,12 @@ class Planes:
                 array.flush()
             write_text(self.folder / "state.json", json.dumps({"request": self._request, "done": done}))
 
+    def release(self) -> None:
+        """Let go of the memory that mapped files take; they are read again where they are looked at."""
+        for array in self._arrays.values():
+            if isinstance(array, np.memmap) and hasattr(mmap, "MADV_DONTNEED"):
+                array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+
     def close(self) -> None:
         """Let go of the files; what is done stays."""
         self._arrays = {}
@@ -71,17 +77,12 @@ class Planes:
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _begin(self, wanted: Wanted, need: int) -> None:
+    def _begin(self, wanted: Wanted) -> None:
         assert self.folder is not None
         for file in self.folder.iterdir():
             if file.name != "lock":
                 file.unlink()
-        free = shutil.disk_usage(self.folder).free
-        if need > free:
-            raise ResourceError(
-                f"The drawing needs {need / 1e9:,.2f} GB in {self.folder}, and {free / 1e9:,.2f} GB are free: free some, give a "
-                "folder on another disk, or ask for fewer pixels."
-            )
+        room(wanted, self.folder)
         for name, (shape, kind) in wanted.items():
             self._reserve(self._file(name), int(np.prod(shape)) * np.dtype(kind).itemsize)
 
@@ -108,6 +109,21 @@ class Planes:
     def _file(self, name: str) -> Path:
         assert self.folder is not None
         return self.folder / f"{name}.bin"
+
+
+def room(wanted: Wanted, folder: Path | None) -> None:
+    """Raise ResourceError where memory, or the disk of a folder, cannot hold so many arrays."""
+    need = sum(int(np.prod(shape, dtype=object)) * np.dtype(kind).itemsize for shape, kind in wanted.values())
+    if folder is None:
+        fits(need, "Give a folder to draw in, or ask for fewer pixels.")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if need > free:
+        raise ResourceError(
+            f"The drawing needs {need / 1e9:,.2f} GB in {folder}, and {free / 1e9:,.2f} GB are free: free some, give a "
+            "folder on another disk, or ask for fewer pixels."
+        )
 
 
 def fits(need: int, remedy: str) -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from geoglot.core.errors import InputError
-from geoglot.core.protocols import ModelSpec, Reply, Said
+from geoglot.core.protocols import ModelSpec, Reply, Said, Speech
 from geoglot.geo.raster import Raster
 from geoglot.models.answering import Spoken, boxes, tidy
 from geoglot.models.prompt import Layout, Look, Prompt, checked
@@ -93,10 +93,9 @@ class Speaking(ABC):
             spoken.add(token, chance)
         return self._reply(spoken, prompt)
 
-    def stream(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Iterator[str]:
-        """The text of the answer in parts, as they come; joined they are the text of `reply`."""
-        prompt = self.prompt(turns, pictures)
-        return tidy(self._decoded, (token for token, _ in self._speak(prompt)))
+    def stream(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Speech:
+        """The text of the answer in parts, as they come; joined they are the text of the reply that it returns."""
+        return self._aloud(self.prompt(turns, pictures))
 
     def replies(self, conversations: Sequence[tuple[Sequence[Said], Sequence[Any]]]) -> list[Reply]:
         """The answers to several conversations together, in their order. Raises InputError, before any work."""
@@ -139,6 +138,17 @@ class Speaking(ABC):
         """Let go of what was kept of pictures and of the last conversation."""
         self._looks.clear()
         self._held = None
+
+    def _aloud(self, prompt: Prompt) -> Speech:
+        spoken = Spoken()
+
+        def tokens() -> Iterator[int]:
+            for token, chance in self._speak(prompt):
+                spoken.add(token, chance)
+                yield token
+
+        yield from tidy(self._decoded, tokens())
+        return self._reply(spoken, prompt)
 
     def _speak(self, prompt: Prompt) -> Iterator[tuple[int, float]]:
         """Tokens of the answer with their probabilities; keys and values are put aside for the next turn."""

@@ -19,17 +19,17 @@ class Answered(NamedTuple):
 
 
 class Lean(NamedTuple):
-    """What is added to the logit of a ``piece`` where it would follow one of the runs of two pieces in ``after``, in an answer
-    that two zeros begin."""
+    """What is added, for each row (B,), to the logit of a ``piece`` where it would follow one of the runs of two pieces in
+    ``after``, in an answer that two zeros begin."""
 
     piece: int
     after: tuple[tuple[int, int], ...]
-    more: float
+    more: Tensor
 
     def on(self, logits: Tensor, said: Tensor) -> Tensor:
         """Logits (B, W) after what was read last (B, 2)."""
         here = torch.stack([(said == torch.tensor(pair, device=said.device)).all(1) for pair in self.after]).any(0)
-        logits[:, self.piece] += self.more * here
+        logits[:, self.piece] += self.more.to(logits.device) * here
         return logits
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from contextlib import ExitStack, contextmanager
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from geoglot.core.errors import AccessError, InputError, ModelError, NetworkError, NotFoundError, ResourceError
 from geoglot.core.progress import Progress, watched
-from geoglot.core.protocols import Chat, ModelSpec, Reply, Said
+from geoglot.core.protocols import Chat, ModelSpec, Reply, Said, Speech, whole
 from geoglot.geo import vectors
 from geoglot.geo.boxes import Box
 from geoglot.geo.footprint import bounds
@@ -180,7 +180,10 @@ class Asker:
             chat = self._model()
             turns = tuple(Said(turn.role, turn.text) for turn in asked.history)
             before = Conversation(tuple(scene.id for scene in scenes), chat.spec.name, turns)
-            aloud = task.listener is not None and (len(scenes) > 1 or asking.read(asked.question).kind in _ALOUD)
+            pointed: dict[str, Any] = {"box": asked.boxes or None, "point": asked.points or None, "lonlat": asked.lonlat}
+            check_marks(scenes[0], pointed, task.entries[0].name)
+            one = len(asked.boxes) + len(asked.points) <= 1  # several are answered one by one, by their numbers
+            aloud = task.listener is not None and (len(scenes) > 1 or (one and asking.read(asked.question).kind in _ALOUD))
             with watched(task.watch):
                 made = ask(
                     Listener(chat, task, aloud),
@@ -191,6 +194,7 @@ class Asker:
                     most=asked.most,
                     guide=self._guide,
                     progress=False,
+                    **pointed,
                 )
         return self._told(made, task) | {"seconds": round(time.monotonic() - began, 3)}
 
@@ -222,6 +226,7 @@ class Asker:
             "shape": list(made.shape),
             "views": made.views,
             "assumptions": assumed,
+            "reasons": list(made.reasons),
             "boxes": {"type": "FeatureCollection", "features": features(made, task.entries[0].id)},
             "evidence": self._answers.keep(made),
         }
@@ -253,6 +258,16 @@ def check_place(scene: Scene, region: Region, name: str) -> None:
         raise Unusable(f"The region lies outside {name}.", "Move the map to the scene, or ask about the whole of it.") from None
 
 
+def check_marks(scene: Scene, pointed: Mapping[str, Any], name: str) -> None:
+    """Raise `Unusable` for boxes and points that the scene does not have."""
+    from geoglot.tasks.converse import Settings, marks
+
+    try:
+        marks.of(scene, Settings(**pointed))
+    except InputError as error:
+        raise Unusable(str(error).replace(scene.id, name), "Point at a place in the scene.") from None
+
+
 def features(made: Answer, scene: str) -> list[dict[str, Any]]:
     """The best boxes of an answer as GeoJSON features, whose geometry is null where the scene has no place on the Earth.
 
@@ -272,13 +287,15 @@ def features(made: Answer, scene: str) -> list[dict[str, Any]]:
 class Listener:
     """A chat whose text is told while it speaks, and which stops speaking when nobody listens any more.
 
-    What is said aloud is said once more for its boxes, its confidence and its evidence, which a stream of text does not carry:
-    that is done where somebody listens, and for the first look at a scene only.
+    Only what is said of the first look at a scene is said aloud.
     """
 
     def __init__(self, chat: Chat, task: Task, aloud: bool) -> None:
         self._chat, self._task, self._aloud = chat, task, aloud
-        self.grammar, self.view = getattr(chat, "grammar", None), getattr(chat, "view", None)
+        from geoglot.tasks.converse import grammar
+
+        self.grammar, self.view = grammar.of(chat), getattr(chat, "view", None)
+        self.reasons = getattr(chat, "reasons", True)
 
     @property
     def spec(self) -> ModelSpec:
@@ -288,21 +305,19 @@ class Listener:
     def reply(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Reply:
         """The answer to the last turn; raises `NoAnswer` where the model gives none, and `Stopped`."""
         self._task.check()
-        if self._aloud:
-            self._aloud = False
-            for part in self.stream(turns, pictures):
-                self._task.tell("text", {"text": part})
+        aloud, self._aloud = self._aloud, False
         with _answering():
-            made = self._chat.reply(turns, pictures)
+            made = whole(self.stream(turns, pictures), self._tell) if aloud else self._chat.reply(turns, pictures)
         self._task.check()
         return made
 
-    def stream(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Iterator[str]:
-        """The text of the answer in parts; raises as `reply`."""
-        with _answering():
-            for part in self._chat.stream(turns, pictures):
-                self._task.check()
-                yield part
+    def _tell(self, part: str) -> None:
+        self._task.check()
+        self._task.tell("text", {"text": part})
+
+    def stream(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Speech:
+        """The text of the answer in parts, and the reply in the end; raises as `reply`."""
+        return self._chat.stream(turns, pictures)
 
 
 @contextmanager

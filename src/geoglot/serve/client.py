@@ -112,7 +112,7 @@ class Client:
     def ask(self, question: str, scene: str | Sequence[str], *, after: Sequence[Answer] = (), **where: Any) -> Answer:
         """Ask about a scene, or about several dates of a place, by their ids; the question follows earlier answers (`after`).
 
-        `where` is `bbox`, `polygon` or `window`, and `most`, as POST /api/ask takes them.
+        `where` is `bbox`, `polygon` or `window`, `boxes`, `points` and `lonlat`, and `most`, as POST /api/ask takes them.
         """
         history = [
             {"role": role, "text": text}

@@ -12,6 +12,7 @@ from geoglot.core.errors import LockedError, ResourceError
 from geoglot.serve.answers import Answers
 from geoglot.serve.asking import Asker
 from geoglot.serve.chips import Chips
+from geoglot.serve.drawing import Drawer
 from geoglot.serve.encoders import Encoders
 from geoglot.serve.errors import Forbidden
 from geoglot.serve.jobs import Jobs
@@ -49,6 +50,7 @@ class Service:
         self.saved = Saved(self.search, self.library, self.chips, self.folder / "saved.json", settings.limits)
         self.answers = Answers(self.folder / "answers", settings.limits.evidence)
         self.asker = Asker(self.library, self.encoders, self.answers, settings.chat, settings.limits)
+        self.drawer = Drawer(settings.generator)
         self.jobs = Jobs(self, self.folder / "jobs", settings.limits)
 
     def facts(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from geoglot.archive.store import is_local
 from geoglot.core.errors import InputError
-from geoglot.core.protocols import Chat
+from geoglot.core.protocols import Chat, Generator
 
 MIB = 2**20
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
@@ -51,6 +51,7 @@ class Limits:
     open_scenes: int = 32
     questions: int = 8  # to the model that answers, of which one is at work and the others wait
     answer_seconds: float = 120.0  # from a question to its answer
+    drawn: int = 2048**2  # pixels of a generated scene
     evidence: int = 100  # maps of evidence that are kept
     rate: int = 0  # requests a minute from one address without a key; 0 for no limit
 
@@ -63,7 +64,8 @@ class Settings:
     machine and addresses (`https://host/path`) whose rasters the verb `ingest` may be pointed at; `private` lets these
     addresses lead to private networks. `hosts` are names that the server answers to beside those of this machine, `["*"]`
     for all; `cors` are origins of pages that may use the API from elsewhere. `chat` answers questions: a `Chat`, or its name as
-    `models.load` takes it; None is `nano-chat` where its weights are there, "none" is no model.
+    `models.load` takes it; None is `nano-chat` where its weights are there, "none" is no model. `generator` draws
+    scenes: a `Generator` or its name, `nano-gen` in the same way.
     """
 
     archive: str
@@ -71,6 +73,7 @@ class Settings:
     name: str = ""
     model: str | None = None
     chat: str | Chat | None = None
+    generator: str | Generator | None = None
     keys: Path | None = None
     allow: tuple[str, ...] = ()
     private: bool = False

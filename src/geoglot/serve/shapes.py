@@ -104,6 +104,15 @@ class Ask(Strict):
         ]
         | None
     ) = None
+    boxes: Annotated[
+        list[Annotated[list[Number], Field(min_length=4, max_length=4)]],
+        Field(max_length=16, description="What is asked about: left, top, right, bottom in pixels of the first scene."),
+    ] = Field(default_factory=list)
+    points: Annotated[
+        list[Annotated[list[Number], Field(min_length=2, max_length=2)]],
+        Field(max_length=16, description="What is asked about: x, y in pixels of the first scene."),
+    ] = Field(default_factory=list)
+    lonlat: Annotated[bool, Field(description="Boxes are west, south, east, north, points longitude, latitude.")] = False
     history: Annotated[
         list[Turn], Field(max_length=TURNS, description="Earlier questions and answers in turn, about the same scenes.")
     ] = Field(default_factory=list)

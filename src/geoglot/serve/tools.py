@@ -25,8 +25,9 @@ from geoglot.serve.work import Bbox, Time
 
 _ABOUT = (
     "An archive of satellite and aerial imagery. Search it in words, look at what was found (picture), ask for more of the same "
-    "(like and unlike take ids of hits), classify tiles by labels, ask about a scene in words, compare two dates, and measure "
-    "how much of a scene is cloud. Boxes are west, south, east, north in degrees."
+    "(like and unlike take ids of hits), classify tiles by labels, ask about a scene in words, compare two dates, measure how "
+    "much of a scene is cloud, and draw what something could look like (generate: synthetic, never an observation). Boxes are "
+    "west, south, east, north in degrees."
 )
 _Call = TypeVar("_Call", bound=Callable[..., Any])
 Scene = Annotated[str | None, Field(description="Only in this scene, by its id.")]

@@ -1,4 +1,4 @@
-"""Tools for assistants that take longer than a look: classify, change and cloud as jobs that are waited for, and questions."""
+"""Tools for assistants that take longer than a look: jobs that are waited for, and questions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import pyarrow.parquet as pq
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Image, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
@@ -53,6 +53,7 @@ class Answered(BaseModel):
     things: list[Thing]
     model: str
     assumptions: list[str]
+    reasons: list[str]
 
 
 class Kind(BaseModel):
@@ -102,9 +103,16 @@ def install(made: MCPServer[Any], service: Service, told: Told) -> None:
         question: Annotated[str, Field(min_length=1, max_length=QUESTION)],
         scenes: Annotated[list[str], Field(min_length=1, max_length=8, description="A scene's id, or several dates of a place.")],
         bbox: Bbox = None,
+        boxes: Annotated[
+            list[list[float]] | None, Field(description="What is asked about: left, top, right, bottom in pixels.")
+        ] = None,
+        points: Annotated[list[list[float]] | None, Field(description="What is asked about: x, y in pixels.")] = None,
+        lonlat: Annotated[bool, Field(description="Boxes and points are in degrees, west, south first.")] = False,
     ) -> Answered:
-        """Ask in words what a scene shows, how many there are of something, where, how large; or what changed between dates."""
-        return _answered(service.asker.ask(Ask.model_validate(_given(question=question, scenes=scenes, bbox=bbox))))
+        """Ask in words what a scene or what is marked in it shows, how many there are of something, where, how large, how two
+        things lie to each other; or what changed between dates."""
+        pointed = {"boxes": boxes, "points": points, "lonlat": lonlat}
+        return _answered(service.asker.ask(Ask.model_validate(_given(question=question, scenes=scenes, bbox=bbox, **pointed))))
 
     @made.tool(title="Change between two scenes")
     @told
@@ -124,6 +132,19 @@ def install(made: MCPServer[Any], service: Service, told: Told) -> None:
     ) -> list[Cover]:
         """How much of scenes is cloud and cloud shadow."""
         return _done(service, "cloud", _given(scene=scenes), _cover)
+
+    @made.tool(title="Draw a scene")
+    @told
+    def generate(
+        prompt: Annotated[str, Field(min_length=1, max_length=1000, description="What is drawn, in words.")],
+        centre: Annotated[list[float] | None, Field(min_length=2, max_length=2, description="Longitude and latitude.")] = None,
+        gsd: Annotated[float | None, Field(gt=0, description="Metres a pixel; needed with a centre.")] = None,
+        size: Annotated[int, Field(ge=16, le=1024, description="Pixels a side.")] = 128,
+        seed: Annotated[int, Field(ge=0, description="The same seed gives the same picture.")] = 0,
+    ) -> list[Image | str]:
+        """Draw a scene by a model from words: a synthetic picture, not an observation of the Earth, and what it was made from."""
+        lon, lat = centre or (None, None)
+        return _done(service, "generate", _given(prompt=prompt, lon=lon, lat=lat, gsd=gsd, size=size, seed=seed), _drawn)
 
 
 def _given(**values: Any) -> dict[str, Any]:
@@ -170,6 +191,11 @@ def _cover(file: File) -> list[Cover]:
     return [Cover(scene=row["scene"], name=row["name"], cloud=row["cloud"], shadow=row["shadow"]) for row in rows]
 
 
+def _drawn(file: File) -> list[Image | str]:
+    about = json.loads(file("generated.stac.json").read_text(encoding="utf-8"))
+    return [Image(data=file("generated.png").read_bytes(), format="png"), str(about["properties"]["description"])]
+
+
 def _answered(told: dict[str, Any]) -> Answered:
     from shapely.geometry import shape
 
@@ -179,5 +205,5 @@ def _answered(told: dict[str, Any]) -> Answered:
         about = feature["properties"]
         centre = None if point is None else (round(point.x, 6), round(point.y, 6))
         things.append(Thing(label=about["label"], score=about["score"], box=about["box"], centre=centre))
-    names = ("text", "confidence", "refused", "model", "assumptions")
+    names = ("text", "confidence", "refused", "model", "assumptions", "reasons")
     return Answered(found=len(told["boxes"]["features"]), things=things, **{name: told[name] for name in names})

@@ -6,7 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["count", "presence", "where", "length", "width", "area", "caption", "other"]
+Kind = Literal["count", "presence", "where", "length", "width", "area", "relation", "type", "caption", "other"]
+# how one thing lies to another, by the words that ask for it
+SIDES = {
+    "left of": "left", "right of": "right", "above": "above", "below": "below", "north of": "north", "south of": "south",
+    "west of": "west", "east of": "east", "near": "near", "next to": "near", "close to": "near", "far from": "far",
+    "inside": "inside", "within": "inside",
+}  # fmt: skip
 
 _THERE = (
     r"(?:are (?:there|visible|shown|seen|located)|is (?:there|visible|shown)|there are|can (?:be seen|you see|we see)|do you see|"
@@ -18,7 +24,30 @@ _PLACE = re.compile(
     r"(?:\w+\s+)?(?:image|picture|photo|photograph|scene|tile|view|area|satellite image)\b.*)$",
     re.IGNORECASE,
 )
+_HOW = (
+    r"(?:(?:to|on|at) the )?(?P<how>(?:left|right|north|south|west|east) of|above|below|near|next to|close to|far from|inside|"
+    r"within)"
+)
+_TWO = r"(?P<what>.+?) (?:and|to|with|from) (?P<other>.+)"
+_THESE = r"(?P<these>these|those|they|them|the two)(?: .*)?"
 _RULES: tuple[tuple[Kind, str], ...] = (
+    ("relation", rf"what is the (?:\w+ )?relation(?:ship)? (?:of|between) (?:{_THESE}|{_TWO})"),
+    ("relation", rf"how (?:does|do) (?:{_THESE}|(?P<what>.+?) lie (?:relative )?to (?P<other>.+))"),
+    ("relation", r"what is the position of (?P<what>.+?) (?:relative|with respect|in relation) to (?P<other>.+)"),
+    ("relation", r"where (?:is|are) (?P<what>.+?),? (?:as )?seen from (?P<other>.+)"),
+    ("relation", r"how (?P<how>far) (?:is|are) (?P<what>.+?) (?:away )?from (?P<other>.+)"),
+    ("relation", rf"how (?P<how>far) apart are (?:{_THESE}|{_TWO})"),
+    ("relation", rf"what is the (?P<how>distance) (?:of|between) (?:{_THESE}|{_TWO})"),
+    (
+        "relation",
+        r"(?:is|are) (?!there\b|(?:it|this|that)\b|(?:the|this) (?:image|picture|photo|scene|area)\b)(?P<what>.+?) "
+        rf"{_HOW} (?P<other>.+)",
+    ),
+    (
+        "type",
+        r"(?:which|what) (?:type|kind|sort|class) of (?P<what>[\w -]+?) (?:is|are) (?:this|it|these|shown|visible|seen|there)"
+        r"(?: [^,]*?)?(?P<how>,? (?:and )?(?:why|how (?:can|do) you (?:tell|know)|give (?:your )?reasons?).*)?",
+    ),
     ("caption", r"(?:describe|caption)\b.*"),
     ("caption", r"what (?:do you see|does (?:this|the) (?:image|picture|scene) show|is (?:in|shown in) (?:this|the) .*)"),
     (
@@ -52,11 +81,17 @@ _NUMBERS = {
 
 @dataclass(frozen=True)
 class Question:
-    """A question, its kind, and the words for the thing that it is about ("" where it is about no thing)."""
+    """A question, its kind, and the words for the thing that it is about ("" where it is about no thing).
+
+    Of a relation `other` is the second thing ("" for both where two that are marked are meant), and `how` the relation that is
+    asked for: a value of `SIDES`, "distance", or "". Of a type `how` is "why" where reasons are asked for.
+    """
 
     text: str
     kind: Kind
     what: str = ""
+    other: str = ""
+    how: str = ""
 
 
 def read(text: str) -> Question:
@@ -65,9 +100,18 @@ def read(text: str) -> Question:
     bare = plain.rstrip(" ?.!")
     for kind, rule in _COMPILED:
         if found := rule.fullmatch(bare):
-            what = (found.groupdict().get("what") or "").strip()
-            return Question(plain, kind, thing(what))
+            parts = {name: (text or "").strip() for name, text in found.groupdict().items()}
+            return Question(
+                plain, kind, thing(parts.get("what", "")), thing(parts.get("other", "")), _how(kind, parts.get("how", ""))
+            )
     return Question(plain, "other")
+
+
+def _how(kind: Kind, words: str) -> str:
+    if kind == "type":
+        return "why" if words else ""
+    plain = words.lower()
+    return "distance" if plain in ("far", "distance") else SIDES.get(plain, "")
 
 
 def thing(words: str) -> str:

@@ -12,16 +12,18 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from geoglot.core.config import Config
-from geoglot.core.errors import ConfigError, ModelMismatchError
+from geoglot.core.errors import ConfigError
 from geoglot.losses.diffusion import DiffusionConfig, diffusion, noised, target
-from geoglot.losses.flow import FlowConfig, between, flow
+from geoglot.losses.flow import FlowConfig, between, flow, times
 from geoglot.models import assembled, generators, lora, schedules
 from geoglot.models.condition import Drawing
 from geoglot.models.generators import _folder
 from geoglot.models.latent import Beside, Latent, Parts
 from geoglot.models.lora import LoraConfig
+from geoglot.models.probe import device_of
 from geoglot.nn.conditions import Metadata, MetadataConfig
 from geoglot.nn.denoiser import Denoiser, Heard
+from geoglot.train import batches
 from geoglot.train.distribute import is_main, main_first
 from geoglot.train.loop import Group, TrainConfig, fit
 from geoglot.zoo._drawn_pictures import Batch, DropConfig, Pictures, Stream, gather
@@ -61,8 +63,8 @@ class Recipe(Config):
 
     ``model`` is a generator to go on from (name, hub id or folder), else ``network`` begins anew, with the autoencoder and text
     encoder of ``parts`` (a name, hub id or folder), or without: on pixels, without words. ``tune``: all of the denoiser
-    ("full"), low-rank updates of its attention ("lora", merged at the end, and alone in ``lora``), or a ControlNet for ``control``
-    ("control": edges and coarse come from the pictures, masks from the sources). Autoencoder and text encoder never learn.
+    ("full"), low-rank updates of its attention ("lora", merged at the end, and alone in ``lora``), or a ControlNet ("control",
+    for ``control``: edges and coarse come from the pictures, masks from the sources). Autoencoder and text encoder never learn.
     """
 
     recipe: Literal["generator"] = "generator"
@@ -87,7 +89,7 @@ class Recipe(Config):
 def begin(recipe: Recipe, classes: int = 0) -> Latent:
     """The generator that is taught, before it is: opened, or new. Raises ConfigError, and as `generators.load` does."""
     if recipe.model is not None:
-        made = generators.load(recipe.model, "cpu", "float32")
+        made = generators.load(recipe.model, "auto", "float32")
         if not isinstance(made, Latent) or made.parts.network.fusion is not None:
             raise ConfigError(f"model={recipe.model!r} is not trained by this recipe: give one of diffusers' parts")
     else:
@@ -149,7 +151,7 @@ def untrained(recipe: Recipe) -> Latent:
     sampler = "flow" if config.predicts == "flow" else "ddim"
     spec = assembled.spec_of("generator", NATURAL, recipe.side, "that of its training pictures")
     parts = Parts(Denoiser(core, metadata), schedule, vae, phrases, beside)
-    return Latent(parts, spec, recipe.side, Drawing(25, 3.0, sampler), torch.device("cpu"), torch.float32)
+    return Latent(parts, spec, recipe.side, Drawing(25, 3.0, sampler), device_of("auto"), torch.float32)
 
 
 def network_of(config: NetworkConfig, ins: int, outs: int, side: int, words: int) -> Any:
@@ -170,6 +172,8 @@ def network_of(config: NetworkConfig, ins: int, outs: int, side: int, words: int
         down_block_types=tuple("CrossAttnDownBlock2D" if one else "DownBlock2D" for one in config.attend),
         up_block_types=tuple("CrossAttnUpBlock2D" if one else "UpBlock2D" for one in reversed(config.attend)),
         cross_attention_dim=words, attention_head_dim=[max(1, width // config.heads) for width in config.widths],
+        # a norm of each channel alone would take off what the time adds
+        norm_num_groups=min(32, config.widths[0] // 4),
     )  # fmt: skip
 
 
@@ -192,7 +196,7 @@ def compare(module: nn.Module, batch: Batch, recipe: Recipe, schedule: dict[str,
     """Give the objective of one batch, and what to log beside it."""
     predicts = schedules.predicts(schedule)
     if predicts == "flow":
-        share = torch.sigmoid(recipe.flow.mean + recipe.flow.spread * torch.special.ndtri(batch.share.clamp(1e-6, 1 - 1e-6)))
+        share = times(batch.share, recipe.flow)
         x, time = between(batch.clean, batch.noise, share), share * 1000
     else:
         table = alphas(schedule, batch.clean.device)
@@ -230,7 +234,7 @@ def measure(module: nn.Module, held: Stream, recipe: Recipe, schedule: dict[str,
     module.eval()
     found = []
     for k in range(HELD):
-        batch = Batch(*(None if one is None else one.to(device) for one in held(VALIDATION + k)))
+        batch: Batch = batches.to(held(VALIDATION + k), device)
         found.append(float(compare(module, batch, recipe, schedule)[0]))
     return {"held": round(sum(found) / len(found), 5)}
 
@@ -250,7 +254,7 @@ def run(recipe: Recipe, folder: Path) -> Latent:
         pictures = [gather(Path(recipe.root), Path(recipe.cache), recipe.sources, one, recipe.side, masks) for one in splits]
         made = begin(recipe, len(pictures[0].classes))
         if masks and pictures[0].classes != pictures[1].classes:
-            raise ModelMismatchError("the held-out masks name other classes than those of training: give other sources")
+            raise ConfigError("the held-out masks name other classes than those of training: give other sources")
         teach, held = streams(recipe, pictures, made)
     parameters, handle = learns(made, recipe)
     schedule = dict(made.parts.schedule)

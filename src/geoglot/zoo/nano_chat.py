@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from geoglot.core.config import Config
 from geoglot.data.sample import Split
-from geoglot.models import chat_parts, record
+from geoglot.models import chat_parts, closed, record
 from geoglot.models.chat_parts import ChatCard, Parts
 from geoglot.models.detector import file_of, open_detector
 from geoglot.models.detector import restore as head_of
@@ -28,6 +28,7 @@ from geoglot.train.distribute import is_main
 from geoglot.train.loop import Group, TrainConfig, fit
 from geoglot.zoo import _talk_corpus as corpus
 from geoglot.zoo import _talk_figures as figures
+from geoglot.zoo import _talk_presence as presence
 from geoglot.zoo._talk_batches import Batch, Mix, Row, Stream, rows_of
 from geoglot.zoo._talk_concepts import CONCEPTS
 from geoglot.zoo._talk_corpus import Told
@@ -111,6 +112,7 @@ def compare(module: nn.Module, batch: Batch, weight: float) -> tuple[Tensor, dic
     return loss, told
 
 
+FILE = "nano-chat.safetensors"
 PHOTOGRAPHS = ("ucm", "aid_rsicd", "vhr10")
 SOURCES = ("ucm", "aid", "vhr10", "rendered")
 
@@ -225,11 +227,11 @@ def run(recipe: Recipe, folder: Path) -> Trained:
     stream = Stream(
         rows, everything, pieces, recipe.mix, recipe.pictures, recipe.each, recipe.pointed, recipe.train.seed, longest
     )
-    held = figures.Held(rows_of(other[0], other[2]), other[1], pieces)
+    held = figures.Held(rows_of(other[0], other[2]), other[1], pieces, eyes.classes)
 
-    def measured(module: nn.Module) -> Mapping[str, float]:
+    def measured(module: nn.Module, leaning: figures.Leaning = figures.UPRIGHT) -> Mapping[str, float]:
         assert isinstance(module, Trained)
-        return figures.measure(module.talk, module.pointer, held)
+        return figures.measure(module.talk, module.pointer, held, leaning)
 
     fit(
         trained,
@@ -242,10 +244,17 @@ def run(recipe: Recipe, folder: Path) -> Trained:
         measured,
     )
     if is_main():
-        sure = figures.calibration(trained.talk, trained.pointer, held)
-        card = ChatCard(model.spec.hash, CONCEPTS, sure, {k: round(v, 3) for k, v in measured(trained).items()})
+        known = presence.taught(rows, everything)
+        own = figures.Held(
+            rows_of(taught(other[0], recipe), other[2]), other[1], pieces, eyes.classes
+        )  # nothing of what is held out
+        answers = closed.learned((ask.questions[0], ask.answers[0]) for row in rows for ask in row.asks.get("human", ()))
+        sure = figures.calibration(trained.talk, trained.pointer, own, known, answers)
+        told_by = measured(trained, figures.Leaning(known, sure, answers))
+        kinds = known.kinds if known else ()
+        card = ChatCard(model.spec.hash, CONCEPTS, kinds, sure, {k: round(v, 3) for k, v in told_by.items()}, answers)
         head, found = head_of(file_of(recipe.find))
-        file = folder / "nano-chat.safetensors"
+        file = folder / FILE
         record.write(record_of(told, model.spec.name), file)
-        chat_parts.save(Parts(trained.talk, trained.pointer, head, found, pieces, card), file, model.spec)
+        chat_parts.save(Parts(trained.talk, trained.pointer, head, found, pieces, card, known and known.head), file, model.spec)
     return trained.eval()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from geoglot.core.config import Config
 from geoglot.metrics.bootstrap import interval, paired
+from geoglot.models import chat_parts
 from geoglot.models.detector import file_of, open_detector
 from geoglot.models.dual import open_native
 from geoglot.models.nano_eyes import Eyes, Seen
@@ -22,6 +23,7 @@ from geoglot.zoo import _talk_figures as figures
 from geoglot.zoo import nano_chat
 from geoglot.zoo._talk_batches import Row, rows_of
 from geoglot.zoo._talk_concepts import CONCEPTS
+from geoglot.zoo._talk_presence import Known
 
 
 class Recipe(Config):
@@ -38,12 +40,14 @@ def run(recipe: Recipe, folder: Path) -> dict[str, Any]:
     asked: list[tuple[Row, str, str]] = []
     said: list[str] = []
     for fold in range(figures.FOLDS):
-        trained = nano_chat.run(chat.model_copy(update={"fold": fold}), folder / f"fold{fold}")
-        pieces = nano_chat.pieces_of(chat, folder / f"fold{fold}")
+        nano_chat.run(chat.model_copy(update={"fold": fold}), folder / f"fold{fold}")
+        parts = chat_parts.restore(folder / f"fold{fold}" / nano_chat.FILE)
         rows, seen = _held(chat, fold)
         own = [(row, ask.questions[0], ask.answers[0]) for row in rows for ask in row.asks.get("human", ())]
-        made = figures.replies(trained.talk, figures.Held(rows, seen, pieces), [(row, q) for row, q, _ in own])
-        said += [normal(pieces.words(ids)) for ids in made.ids]
+        known = Known(parts.presence, parts.card.kinds) if parts.presence is not None else None
+        leaning = figures.Leaning(known, parts.card.calibration, parts.card.answers)
+        made = figures.replies(parts.talk, figures.Held(rows, seen, parts.pieces), [(row, q) for row, q, _ in own], leaning)
+        said += [normal(parts.pieces.words(ids)) for ids in made.ids]
         asked += own
     told = measured(asked, said)
     if is_main():

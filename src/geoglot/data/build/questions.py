@@ -18,7 +18,7 @@ def linked(file: Path, folders: Sequence[Path], card: Card, gsd: float) -> Itera
     for where, record in rsvqa.records(require(file, card)):
         row, answer = record["question"], record["answer"]
         try:
-            turns[int(row["img_id"])].append(Turn(row["question"], str(answer)))
+            turns[int(row["img_id"])].append(Turn(row["question"], str(answer), str(row.get("type") or "")))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{where}: {type(error).__name__} {error}: correct or remove the question.") from None
         if answer is None:

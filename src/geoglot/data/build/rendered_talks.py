@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from geoglot.core.errors import InputError
 from geoglot.core.progress import track
 from geoglot.data.sample import Split
-from geoglot.data.synth import KINDS, View, compose, landscape, pair, render
+from geoglot.data.synth import KINDS, Planned, View, compose, landscape, pair, render
 from geoglot.data.synth.facts import Facts, facts
 from geoglot.data.synth.questions import Question
 from geoglot.data.synth.refer import noun, referring
@@ -62,8 +62,17 @@ class Talked:
 
 def place(split: Split, number: int) -> list[Talked]:
     """Pictures of one made-up place: three fine ones about its objects, one of more ground; and two dates of every third."""
+    rng = np.random.default_rng(FIRST[split] + number)
+    made = [_told(name, plan.view(), gsd) for name, plan, gsd in framed(split, number, rng)]
+    if number % 3 == 0:
+        made += _dates(split, number, rng)
+    return made
+
+
+def framed(split: Split, number: int, rng: np.random.Generator | None = None) -> list[tuple[str, Planned, float]]:
+    """The pictures of one place before they are taken: names, plans, metres a pixel; `rng` is the place's own."""
     seed = FIRST[split] + number
-    rng = np.random.default_rng(seed)
+    rng = rng or np.random.default_rng(seed)
     kind = SHOWN[number % len(SHOWN)] if number % 4 else list(KINDS)[number // 4 % len(KINDS)]
     world = landscape(seed, kind, 1000.0)
     coarse = render(world, world.grid(1.0, 900)).instances()
@@ -77,9 +86,7 @@ def place(split: Split, number: int) -> list[Talked]:
             gsd = float(rng.choice(FINE))
         east, north = float(np.clip(east, -reach, reach)), float(np.clip(north, -reach, reach))
         plan = compose(seed + 1000 * k, gsd=gsd, size=SIDE, world=world)
-        made.append(_told(f"rendered/{split}/{number}/{k}", replace(plan, grid=world.grid(gsd, SIDE, east, north)).view(), gsd))
-    if number % 3 == 0:
-        made += _dates(split, number, rng)
+        made.append((f"rendered/{split}/{number}/{k}", replace(plan, grid=world.grid(gsd, SIDE, east, north)), gsd))
     return made
 
 

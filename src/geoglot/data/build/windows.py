@@ -53,6 +53,7 @@ def cut(sample: Sample, size: tuple[int, int], window: tuple[int, int, int, int]
         pictures=(replace(picture, window=window, grid=picture.grid and picture.grid.window(*window)),),
         things=tuple(kept for thing in sample.things if (kept := inside(thing, size, window)) is not None),
         masks={name: replace(mask, window=window) for name, mask in sample.masks.items()},
+        counts={},
     )
 
 

@@ -54,5 +54,5 @@ def _sample(row: dict[str, Any], images: Path) -> Sample:
         pictures=(Picture(images / name),),
         captions=(str(row["caption"]),) if row.get("caption") else (),
         things=tuple(things),
-        turns=tuple(Turn(pair["question"], str(pair["answer"])) for pair in pairs),
+        turns=tuple(Turn(pair["question"], str(pair["answer"]), str(pair.get("type") or "")) for pair in pairs),
     )

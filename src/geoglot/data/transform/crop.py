@@ -58,6 +58,7 @@ class Crop:
             things=tuple(replace(t, attributes={} if share < 1 else t.attributes) for t in things),
             labels=_present(sample, before, after, share),
             cover=_cover(shown, sample, cut, share),
+            counts=sample.counts if share == 1 else {},
             lonlat=sample.lonlat if share == 1 else None,
         )
         return Shown(tuple(pixels[cut].copy() for pixels in shown.pixels), masks, changed, shown.names)
@@ -84,7 +85,7 @@ def _answered(turn: Turn, before: Counter[str], after: Counter[str], share: floa
             if names_direction(turn.question) or PLACES.search(turn.question):
                 return None if share < 1 else turn
             count = after[name]
-            return Turn(turn.question, _number(count, turn.answer) if pattern is HOW_MANY else "yes" if count else "no")
+            return replace(turn, answer=_number(count, turn.answer) if pattern is HOW_MANY else "yes" if count else "no")
     whole = f"{turn.question} {turn.answer}"
     if share == 1:
         return turn

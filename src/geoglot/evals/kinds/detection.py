@@ -76,7 +76,9 @@ class Found:
         return self._fast.result(weight)
 
     def _counts(self, weight: NDArray[np.float64] | None) -> dict[str, float]:
-        return {f"count_{name}": value for name, value in self.numbers.result(weight).items() if name != "unanswered"}
+        return {
+            f"count_{name}": value for name, value in self.numbers.result(weight).items() if name not in ("unanswered", "error")
+        }
 
 
 def run(job: Job) -> Outcome:

@@ -20,7 +20,7 @@ import requests
 from PIL import Image
 
 from geoglot.core.errors import AccessError, GeoglotError, InputError, ModelError, NetworkError, NotFoundError, ResourceError
-from geoglot.core.protocols import ModelSpec, Reply, Said
+from geoglot.core.protocols import ModelSpec, Reply, Said, Speech
 from geoglot.geo.raster import Raster
 from geoglot.models.answering import boxes
 from geoglot.models.catalogue import ANY_GSD, NOT_STATED
@@ -59,7 +59,21 @@ class Endpoint:
         found, body = self._asked(turns, pictures)
         with self._post(body) as response:
             message = self._message(self._json(response))
-        text, refused = _text(message)
+        return self._told_of(*_text(message), turns, found)
+
+    def stream(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Speech:
+        """The text of the answer in parts, as the server sends them. Raises as `reply`, what is in the question at once."""
+        found, body = self._asked(turns, pictures)
+        return self._aloud(turns, found, body | {"stream": True})
+
+    def _aloud(self, turns: Sequence[Said], found: Sequence[Image.Image], body: dict[str, Any]) -> Speech:
+        told, refused = "", False
+        for text, no in self._parts(body):
+            told, refused = told + text, refused or no
+            yield text
+        return self._told_of(told, refused, turns, found)
+
+    def _told_of(self, text: str, refused: bool, turns: Sequence[Said], found: Sequence[Image.Image]) -> Reply:
         text = text.strip()
         if not text:
             raise ModelError(f"{self.address} answered with no text: ask again, or raise the model's limit of tokens.")
@@ -67,11 +81,6 @@ class Endpoint:
         made, labels = boxes(text, self.codec, {}, shape)
         last = [number for turn in turns for number in turn.pictures][-1:]
         return Reply(text, made, labels, tuple(last) * len(made), refused=refused)
-
-    def stream(self, turns: Sequence[Said], pictures: Sequence[Any]) -> Iterator[str]:
-        """The text of the answer in parts, as the server sends them. Raises as `reply`, what is in the question at once."""
-        _, body = self._asked(turns, pictures)
-        return self._parts(body | {"stream": True})
 
     def _asked(self, turns: Sequence[Said], pictures: Sequence[Any]) -> tuple[list[Image.Image], dict[str, Any]]:
         """Pictures as they are sent, and the whole request."""
@@ -90,10 +99,11 @@ class Endpoint:
         order = [shown[number] for turn in turns for number in turn.pictures]
         return order, {"model": self.model, "messages": messages, "temperature": 0, "max_tokens": self.answer}
 
-    def _parts(self, body: dict[str, Any]) -> Iterator[str]:
+    def _parts(self, body: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+        """Parts of the answer, and whether each is of a refusal."""
         with self._post(body) as response:
             if "text/event-stream" not in response.headers.get("Content-Type", ""):
-                yield _text(self._message(self._json(response)))[0]
+                yield _text(self._message(self._json(response)))
                 return
             ended = False
             for line in self._lines(response):
@@ -107,9 +117,9 @@ class Endpoint:
                 choice = _first(told)
                 delta = choice.get("delta")
                 ended = ended or choice.get("finish_reason") is not None
-                text = _text(delta)[0] if isinstance(delta, dict) else ""
+                text, no = _text(delta) if isinstance(delta, dict) else ("", False)
                 if text:
-                    yield text
+                    yield text, no
             if not ended:
                 raise NetworkError(f"{self.address} broke off in the middle of its answer: ask again.")
 

@@ -50,12 +50,18 @@ def load(name: str | Path, device: str = "auto", dtype: str = "auto") -> Generat
 
 
 def is_generator(name: str | Path) -> bool:
-    """Whether a name means a generator, as far as can be told without fetching anything."""
+    """Whether a name means a generator, as far as can be told without fetching weights."""
     text = str(name)
     if _catalogue.entry(text) is not None or _is_ours(text):
         return True
     path = Path(text).expanduser()
-    return path.is_dir() and any((path / file).exists() for file in (INDEX, OWN))
+    if path.is_dir():
+        return any((path / file).exists() for file in (INDEX, OWN))
+    if text.count("/") != 1 or text.startswith((".", "/", "~")) or find_spec("huggingface_hub") is None:
+        return False
+    from geoglot.models import hub
+
+    return hub.config_file(text, INDEX) is not None
 
 
 def locate(name: str) -> tuple[Path, GeneratorEntry | None]:

@@ -36,7 +36,8 @@ class Answer:
     """An answer about a scene (the first one, of several dates).
 
     `boxes` are in pixels of the scene, with labels `names`; `confidence` is in [0, 1], None where the model has none that
-    means something; `heat` are the parts that were looked at; `assumptions` say what was guessed or left out.
+    means something; `heat` are the parts that were looked at; `assumptions` say what was guessed or left out; `reasons` are
+    those that are given for the answer.
     """
 
     question: str
@@ -53,6 +54,7 @@ class Answer:
     heat: tuple[Heat, ...] = ()
     views: int = 1
     assumptions: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.text
@@ -66,7 +68,7 @@ class Answer:
         return {
             "question": self.question, "answer": self.text, "kind": self.kind, "confidence": self.confidence,
             "refused": self.refused, "model": self.model, "scene": self.scene, "views": self.views,
-            "assumptions": list(self.assumptions),
+            "assumptions": list(self.assumptions), "reasons": list(self.reasons),
             "boxes": [row | {"geometry": vectors.geometry(row["geometry"])} for row in self.rows()],
         }  # fmt: skip
 

@@ -23,6 +23,8 @@ class Settings:
     - `gsd`: metres a pixel at which the scene is looked at; its own without it. `tile`: seen pixels a side of a part of a large
       scene; as suits the model without it. `most`: parts of a large scene that are asked, those that matter first.
     - `region`: a part of the scene, as a `Box` in its pixels or (west, south, east, north) in degrees.
+    - `box`, `point`: what a question is about: (left, top, right, bottom) or a `Box`, and (x, y), in pixels of the scene; with
+      `lonlat` (west, south, east, north) and (longitude, latitude) in degrees. Each may be several.
     - `least`: score from which on a box counts. `upright`: upright boxes, else turned ones where the model gives them.
     - `guide`: an image-text model, its name, or None for the order of the rows: it says which parts matter.
     - `sensor`, `bands`, `time`: what files do not say.
@@ -32,6 +34,9 @@ class Settings:
     tile: int | None = None
     most: int = 32
     region: Box | Sequence[float] | None = None
+    box: Box | Sequence[Any] | None = None
+    point: Sequence[Any] | None = None
+    lonlat: bool = False
     least: float = 0.3
     upright: bool = True
     guide: Any = "nano"

@@ -29,11 +29,12 @@ class Heard:
 
 @dataclass(frozen=True)
 class Told:
-    """One answer: text, confidence (None where a model has none), and whether it was refused."""
+    """One answer: text, confidence (None where a model has none), whether it was refused, and the reasons that are given."""
 
     text: str
     confidence: float | None
     refused: bool = False
+    reasons: tuple[str, ...] = ()
 
 
 def boxes(scene: Scene, cut: Cut, heard: Sequence[Heard], names: Sequence[str], least: float, upright: bool) -> SceneBoxes:

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from geoglot.core.errors import ModelError
+from geoglot.core.errors import InputError, ModelError
 from geoglot.core.protocols import Chat
 from geoglot.geo.write import check_apart
-from geoglot.tasks.converse import grammar, views
+from geoglot.tasks.converse import grammar, marks, views
 from geoglot.tasks.converse.answer import Answer, check_output
 from geoglot.tasks.converse.asked import Settings, check_text, opened
 from geoglot.tasks.converse.conversation import Conversation
@@ -31,10 +31,10 @@ def ask(
 
     `model` is a `Chat`, the name of one, or a function that loads it once the request is known to make sense. A large scene is
     asked part by part, those that matter first: numbers are added, what two parts both see is counted once, and "is there"
-    is yes as soon as one part says so. Lengths, widths and areas are measured on the ground from the box of the thing. `out`
-    are files for boxes, the map of evidence (.tif) or all in words (.json). With `conversation` the question follows those in
-    that file, which is begun where it is not there, or those of a `Conversation`, which is left as it is. For `settings` see
-    `Settings`.
+    is yes as soon as one part says so. Lengths, widths and areas are measured on the ground from the box of the thing. With
+    `box` and `point` the question is about what they mark; several are answered one by one, by their numbers. `out` are files
+    for boxes, the map of evidence (.tif) or all in words (.json). With `conversation` the question follows those in that file,
+    which is begun where it is not there, or those of a `Conversation`, which is left as it is. For `settings` see `Settings`.
 
     Raises `InputError` for what makes no sense, before a model is loaded, and what `Scene.open` and the model raise.
     """
@@ -53,7 +53,10 @@ def caption(
 def ground(model: Any, source: Any, phrase: str, *, out: str | Path | Sequence[str | Path] = (), **settings: Any) -> Answer:
     """Find what a phrase speaks of ("the largest ship", "all bridges"), as boxes; else as `ask`."""
     text = check_text(phrase, "phrase")
-    return _run(model, source, Question(text, "where", asking.thing(text)), out, None, Settings(**settings))
+    asked = Settings(**settings)
+    if asked.box is not None or asked.point is not None:
+        raise InputError("What is to be found is not pointed at: name the part of the scene to look in as the region.")
+    return _run(model, source, Question(text, "where", asking.thing(text)), out, None, asked)
 
 
 def _run(
@@ -75,6 +78,7 @@ def _run(
         before = kept if isinstance(kept, Conversation) else None
         if isinstance(kept, str | Path) and Path(kept).exists():
             before = Conversation.read(kept)
+        pointed = marks.of(scenes[0], asked)
         from geoglot.tasks.converse.run import Asking  # torch, after all that a request itself can be told
 
         chat = loaded(model)
@@ -82,7 +86,7 @@ def _run(
         if before is None:
             before = Conversation(ids, chat.spec.name)
         before.check(ids, chat.spec.name)
-        made = Asking(chat, scenes, question, asked, before.turns).answer()
+        made = Asking(chat, scenes, question, asked, before.turns, pointed).answer()
         if isinstance(kept, str | Path):
             before.extended(question.text, made.text).write(kept)
         for path in outputs:

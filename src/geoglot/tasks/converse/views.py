@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoglot.archive.tiling import Options, Tiling, tiling
 from geoglot.core.errors import InputError
@@ -15,7 +16,9 @@ from geoglot.geo.footprint import transformer
 from geoglot.geo.grid import Window
 from geoglot.geo.raster import Raster
 from geoglot.geo.scene import Scene
+from geoglot.geo.sensors import UNKNOWN
 
+Doubles = NDArray[np.float64]
 SIDE = 448  # seen pixels a side of a part, for a model that does not say what suits it
 OVERLAP = 0.25  # of neighbouring parts, so that what one cuts the other sees whole
 WHOLE = 1.5  # times the side up to which a scene is shown as a whole
@@ -62,7 +65,15 @@ class Cut:
         most = max(window[2:]) / (self.side * WHOLE)
         ratio = max(self.ratio, most)
         height, width = (max(1, round(side / ratio)) for side in window[2:])
-        return View(window, self.scene.display(window=window, shape=(height, width)))
+        return View(window, shown(self.scene, self.scene.display(window=window, shape=(height, width))))
+
+
+def shown(scene: Scene, picture: Raster) -> Raster:
+    """A picture with its sensor and the bands that are shown, for the model to be told."""
+    from geoglot.models.picture import Shown  # torch, which a model has loaded by now
+
+    bands = picture.bands if scene.palette else scene.shown * (3 // len(scene.shown))
+    return Shown.of(replace(picture, bands=bands), "" if scene.sensor.id == UNKNOWN.id else scene.sensor.title)
 
 
 def cut(scene: Scene, region: Box | Sequence[float] | None, gsd: float | None, tile: int | None, model: Any) -> Cut:
@@ -77,16 +88,13 @@ def cut(scene: Scene, region: Box | Sequence[float] | None, gsd: float | None, t
 def window_of(scene: Scene, region: Box | Sequence[float]) -> Window:
     """The window of a region in the scene's pixels, cut off at its edges. Raises `InputError` for one that lies outside."""
     if isinstance(region, Box):
-        left, top, right, bottom = (region.to_pixels(scene.shape) if region.frame == "unit" else region).bounds()
+        left, top, right, bottom = region.to_pixels(scene.shape).bounds()
     else:
-        if scene.grid is None:
-            raise InputError(f"{scene.id} has no georeference: give the region as a Box in its pixels.")
         west, south, east, north = map(float, region)
         steps = np.linspace(0, 1, 9)
         lon = np.concatenate([west + (east - west) * steps] * 2 + [np.full(9, west), np.full(9, east)])
         lat = np.concatenate([np.full(9, south), np.full(9, north), *[south + (north - south) * steps] * 2])
-        x, y = transformer(scene.grid.crs.to_wkt()).transform(lon, lat, direction="INVERSE")
-        cols, rows = ~scene.grid.transform * (np.asarray(x), np.asarray(y))
+        cols, rows = pixels(scene, lon, lat)
         left, right, top, bottom = cols.min(), cols.max(), rows.min(), rows.max()
     height, width = scene.shape
     first, last = max(int(np.floor(top)), 0), min(int(np.ceil(bottom)), height)
@@ -94,6 +102,15 @@ def window_of(scene: Scene, region: Box | Sequence[float]) -> Window:
     if last <= first or end <= begin:
         raise InputError(f"The region lies outside {scene.id}: look at its place with `geoglot info`.")
     return first, begin, last - first, end - begin
+
+
+def pixels(scene: Scene, lon: Doubles, lat: Doubles) -> tuple[Doubles, Doubles]:
+    """Columns and rows of places in degrees. Raises `InputError` for a scene without georeference."""
+    if scene.grid is None:
+        raise InputError(f"{scene.id} has no georeference: give the place in its pixels.")
+    x, y = transformer(scene.grid.crs.to_wkt()).transform(lon, lat, direction="INVERSE")
+    cols, rows = ~scene.grid.transform * (np.asarray(x), np.asarray(y))
+    return cols, rows
 
 
 def dates(scenes: Sequence[Scene], region: Box | Sequence[float] | None, side: int) -> list[View]:
@@ -111,7 +128,7 @@ def dates(scenes: Sequence[Scene], region: Box | Sequence[float] | None, side: i
                 raise InputError(f"{scenes[0].id} and {scene.id} do not overlap: name dates of one place.")
         else:
             picture = scene.display(shape=first.picture.shape)
-        made.append(View(first.window, picture))
+        made.append(View(first.window, shown(scene, picture)))
     return made
 
 
