@@ -75,13 +75,8 @@ class Asked:
         return torch.cat([self.cover, self.coarse, self.known], 1)
 
     def unguided(self) -> Asked:
-        """The same without words, class and cover: what guidance leads away from."""
-        return replace(
-            self,
-            has=torch.zeros_like(self.has),
-            label=torch.full_like(self.label, -1),
-            cover=torch.zeros_like(self.cover),
-        )
+        """The same without words and class: what guidance leads away from. Maps stay, which are followed as they are."""
+        return replace(self, has=torch.zeros_like(self.has), label=torch.full_like(self.label, -1))
 
 
 def sinusoid(values: Tensor, count: int, top: float) -> Tensor:

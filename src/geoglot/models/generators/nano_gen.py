@@ -115,7 +115,6 @@ class NanoGen(Generator):
         maps = {"cover": self._cover(windows, prepared), "coarse": self._coarse(windows, prepared)}
         maps["known"] = self._known(windows, prepared)
         asked = replace(_repeated(prepared.asked, rows), **maps)
-        maps["cover"] = torch.zeros_like(maps["cover"])
         without = replace(_repeated(prepared.without, rows), **maps)
         at = (time.float() / 1000).to(self.device).expand(rows)
         with self._format():
