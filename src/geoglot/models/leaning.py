@@ -58,7 +58,8 @@ def witness(presence: Presence | None, kinds: Sequence[str], questions: Sequence
 
 
 def leans(calibration: Mapping[str, Any], pieces: Pieces, questions: Sequence[str], shows: Tensor) -> tuple[Lean, ...]:
-    """What is added to "no" after "there is", to the mark of a place, or of all places, and to "yes" at the beginning, for each question."""
+    """What is added, for each question, to "no" after "there is", and to the marks of a place and of all, and to "yes", at the
+    beginning."""
     after = tuple((pieces.one("there"), pieces.one(verb)) for verb in ("is", "are"))
     begin = ((0, 0),)
     closed = torch.tensor([float(kind_of(question) == "presence") for question in questions])
