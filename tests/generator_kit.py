@@ -54,10 +54,10 @@ def unet(channels=4, side=8, out=4, **more):
     ).eval()  # fmt: skip
 
 
-def vae():
+def vae(bands=3):
     torch.manual_seed(2)
     return AutoencoderKL(
-        block_out_channels=(32, 64), in_channels=3, out_channels=3, latent_channels=4, sample_size=16,
+        block_out_channels=(32, 64), in_channels=bands, out_channels=bands, latent_channels=4, sample_size=16,
         down_block_types=["DownEncoderBlock2D"] * 2, up_block_types=["UpDecoderBlock2D"] * 2,
     ).eval()  # fmt: skip
 

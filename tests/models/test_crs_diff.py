@@ -116,7 +116,7 @@ def test_it_draws_with_maps_metadata_and_words(checkpoint, monkeypatch):
     )
     rng = np.random.default_rng(0)
     roads = Raster(rng.integers(0, 256, (1, 64, 64), np.uint8), np.ones((64, 64), bool), None, (Band("roads"),))
-    drawing = Drawing(1, 2.0, "ddim")
+    drawing = Drawing(2, 1.0, "ddim")
 
     def drawn(**asked):
         return ours.sample(Condition("a town", **asked), (64, 64), 1, drawing).data

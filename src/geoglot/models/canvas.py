@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from geoglot.models.generator import Generator
 
 PART = 2**21  # values of a scene on disk that are stepped at once
+RELEASE = 32  # batches of windows after which mapped memory is let go of
 
 
 class Canvas:
@@ -88,11 +89,15 @@ class Canvas:
         """Take one step everywhere."""
         step = self.done
         latents, after, said = self.planes[f"latents{step % 2}"], self.planes[f"latents{(step + 1) % 2}"], self.planes["said"]
-        said[:] = 0
+        for part in self._parts:
+            said[:, part] = 0
+            self.planes.release()
         layout = Layout(self.area, self.model.side, self.model.overlap, step)
         self._restore(step, 0)
         scheduler = self._carried.scheduler
-        for some in batches(iter(layout), self.model.batch):
+        for number, some in enumerate(batches(iter(layout), self.model.batch)):
+            if number % RELEASE == 0:
+                self.planes.release()
             cut = np.stack([_cut(latents, window) for window, _ in some])
             x = torch.from_numpy(cut).to(self.model.device)
             if hasattr(scheduler, "scale_model_input"):
@@ -107,6 +112,7 @@ class Canvas:
             made = self._carried.scheduler.step(told[None], self.times[step], now[None], return_dict=False)[0][0]
             self._keep(step, number)
             after[:, part] = self._kept(made, part, step + 1).cpu().numpy()
+            self.planes.release()
         self.planes.mark(step + 1)
         self._forget(step)
 
@@ -128,6 +134,7 @@ class Canvas:
             if keep is not None:
                 rows = slice(top, top + made.shape[1])
                 made = np.where(keep.valid[rows], model.like(keep.data[:, rows]), made)
+            self.planes.release()
             yield top, made
 
     def raster(self) -> Raster:
@@ -156,6 +163,7 @@ class Canvas:
         for part in self._parts:
             x = schedules.begin(self._carried.scheduler, self._noise(part))
             self.planes["latents0"][:, part] = self._kept(x, part, 0).cpu().numpy()
+            self.planes.release()
 
     def _noise(self, part: slice) -> Tensor:
         made = noise(self.seed, self.model.channels, part.start, 0, part.stop - part.start, self.area[1], self.stage)

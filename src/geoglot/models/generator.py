@@ -17,7 +17,7 @@ from geoglot.core.protocols import ModelSpec
 from geoglot.geo.grid import Grid, Window
 from geoglot.geo.raster import Raster
 from geoglot.geo.sensors import Band
-from geoglot.models import schedules
+from geoglot.models import guides, schedules
 from geoglot.models.canvas import Canvas
 from geoglot.models.cascade import Cascade, stages
 from geoglot.models.condition import Condition, Drawing
@@ -105,8 +105,10 @@ class Generator(ABC):
 
     def scaled(self, data: NDArray[Any]) -> NDArray[np.float32]:
         """Pixels of a raster, bytes or floats in [0, 1], in [-1, 1]."""
-        share = data.astype(np.float32) / 255 if data.dtype == np.uint8 else np.nan_to_num(data.astype(np.float32))
-        return share * 2 - 1
+        share = guides.unit(data)
+        share *= 2
+        share -= 1
+        return share
 
     def check(self, condition: Condition, where: Grid | tuple[int, int]) -> None:
         """Refuse, before anything is drawn, what cannot be. Raises InputError."""

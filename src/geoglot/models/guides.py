@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,9 +36,9 @@ def cut(raster: Raster, window: Window, channels: int) -> Floats:
     part = slice(row, row + height), slice(col, col + width)
     data, valid = raster.data[:, *part], raster.valid[part]
     if data.shape[0] == channels:
-        values = _unit(data)
+        values = unit(data)
     elif channels == 3:
-        values = np.repeat(_unit(data), 3, 0)
+        values = np.repeat(unit(data), 3, 0)
     else:
         values = (data == np.arange(channels)[:, None, None]).astype(np.float32)
     made = np.zeros((channels, height, width), np.float32)
@@ -58,7 +59,8 @@ def enlarged(raster: Raster, shape: tuple[int, int], window: Window, channels: i
     top, left = int(rows.min()), int(cols.min())
     tall, wide = int(rows.max()) + 2 - top, int(cols.max()) + 2 - left
     some = cut(raster, (top, left, min(tall, raster.shape[0] - top), min(wide, raster.shape[1] - left)), channels)
-    return _between(_between(some, rows - top, 1), cols - left, 2)
+    made: Floats = _between(_between(some, rows - top, 1), cols - left, 2)
+    return made
 
 
 def _places(first: int, count: int, scale: float, length: int) -> NDArray[np.float64]:
@@ -74,10 +76,14 @@ def _between(values: Floats, places: NDArray[np.float64], axis: int) -> Floats:
     return found
 
 
-def _unit(data: NDArray[np.generic]) -> Floats:
+def unit(data: NDArray[Any]) -> Floats:
+    """Bytes, or numbers in [0, 1], as new numbers in [0, 1]; what is not a number becomes 0."""
+    share = data.astype(np.float32)
     if data.dtype == np.uint8:
-        return data.astype(np.float32) / 255
-    return np.nan_to_num(data.astype(np.float32))
+        share /= 255
+    else:
+        np.nan_to_num(share, copy=False)
+    return share
 
 
 def stacked(parts: Sequence[Floats], device: torch.device) -> Tensor:

@@ -141,19 +141,21 @@ class Latent(Generator):
             maps = None if maps is None else torch.cat([maps, maps])
         heard = Heard(*(_spread(value, count) for value in (prepared.words, prepared.mask)))
         vectors = [_spread(value, count) for value in (prepared.numbers, prepared.sensors, prepared.labels)]
-        said = self.parts.network(x, time.expand(rows * count), heard, *vectors, hints, maps)[:, : self.channels].float()
+        said: Tensor = self.parts.network(x, time.expand(rows * count), heard, *vectors, hints, maps)[:, : self.channels].float()
         if not guided:
             return said
         without, asked = said.chunk(2)
-        return without + prepared.guidance * (asked - without)
+        made: Tensor = without + prepared.guidance * (asked - without)
+        return made
 
     def encode(self, pixels: Tensor) -> Tensor:
         """Latents of pixels (B, C, H, W) in [-1, 1]: the middle of what the autoencoder takes them for."""
         vae: Any = self.parts.vae
         if vae is None:
             return pixels
-        made: Tensor = vae.encode(pixels.to(self._exact)).latent_dist.mode()
-        return (made - (vae.config.get("shift_factor") or 0.0)) * vae.config.scaling_factor
+        made = vae.encode(pixels.to(self._exact)).latent_dist.mode()
+        latents: Tensor = (made - (vae.config.get("shift_factor") or 0.0)) * vae.config.scaling_factor
+        return latents
 
     def decode(self, latents: Tensor) -> Tensor:
         """Pixels (B, C, H, W) in [-1, 1] of latents."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,16 +39,12 @@ class Phrases:
         return states if self.more is None else torch.cat([states, self.more.expand(len(states), -1, -1)], 1), None
 
 
-def of_tokenizer(tokenizer: object) -> Tokens:
+def of_tokenizer(tokenizer: Any) -> Tokens:
     """Tokens of a tokenizer of transformers, filled up to its length as Stable Diffusion does."""
 
     def tokens(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        made = tokenizer(  # type: ignore[operator]
-            list(texts),
-            padding="max_length",
-            max_length=tokenizer.model_max_length,
-            truncation=True,
-            return_tensors="np",  # type: ignore[attr-defined]
+        made = tokenizer(
+            list(texts), padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="np"
         )
         return made["input_ids"].astype(np.int64), made["attention_mask"].astype(np.int64)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import mmap
 import os
 import shutil
 from collections.abc import Mapping
@@ -57,6 +58,12 @@ class Planes:
                 assert isinstance(array, np.memmap)
                 array.flush()
             write_text(self.folder / "state.json", json.dumps({"request": self._request, "done": done}))
+
+    def release(self) -> None:
+        """Let go of the memory that mapped files take; they are read again where they are looked at."""
+        for array in self._arrays.values():
+            if isinstance(array, np.memmap) and hasattr(mmap, "MADV_DONTNEED"):
+                array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
     def close(self) -> None:
         """Let go of the files; what is done stays."""

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from geoglot.core.errors import InputError, ModelError
 
-CLASSES = {
+Told = dict[str, Any]
+CLASSES: dict[str, tuple[str, Told]] = {
     "ddim": ("DDIMScheduler", {}),
     "dpm++": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
     "euler": ("EulerDiscreteScheduler", {}),
@@ -21,11 +22,10 @@ CLASSES = {
     "pndm": ("PNDMScheduler", {"skip_prk_steps": True}),
     "unipc": ("UniPCMultistepScheduler", {}),
 }  # by name: the class, and what it is always told
-FLOWS = {
-    "flow": ("FlowMatchEulerDiscreteScheduler", {"stochastic_sampling": False}),
+FLOWS: dict[str, tuple[str, Told]] = {
+    "flow": ("FlowMatchEulerDiscreteScheduler", {"stochastic_sampling": False, "use_dynamic_shifting": False}),
     "flow-heun": ("FlowMatchHeunDiscreteScheduler", {}),
 }
-Told = dict[str, Any]
 
 
 def names(flow: bool) -> tuple[str, ...]:
@@ -52,7 +52,10 @@ def made(config: Told, sampler: str, steps: int, device: torch.device) -> Any:
     kind, told = known[sampler]
     own = {name: value for name, value in config.items() if not name.startswith("_")}
     scheduler = getattr(diffusers, kind).from_config({**own, **told})
-    scheduler.set_timesteps(steps, device=device)
+    if sampler == "flow":  # evenly from noise to none: left to itself it spends the last step on a thousandth of the way
+        scheduler.set_timesteps(sigmas=[1 - k / steps for k in range(steps)], device=device)
+    else:
+        scheduler.set_timesteps(steps, device=device)
     return scheduler
 
 

@@ -57,7 +57,8 @@ class Denoiser(nn.Module):
         self.flat = hasattr(core, "adaln_single")
         if metadata is not None:
             if self.flat:
-                self.core.adaln_single.emb = Timed(self.core.adaln_single.emb)
+                timing: Any = self.core.adaln_single
+                timing.emb = Timed(timing.emb)
             else:
                 self.core.class_embedding = nn.Identity()  # the vector comes as the class
 
@@ -85,14 +86,13 @@ class Denoiser(nn.Module):
         vector = None
         if self.metadata is not None and numbers is not None:
             vector = self.metadata(numbers, sensors).to(x.dtype)
+        empty = "caption_channels" if self.flat else "cross_attention_dim"
+        words = heard.words if heard.words is not None else x.new_zeros(len(x), 1, self.core.config[empty])
         if self.flat:
             added = {"resolution": None, "aspect_ratio": None} | ({} if vector is None else {"vector": vector})
             mask = None if heard.mask is None else heard.mask.to(x.dtype)
-            said: Tensor = self.core(
-                x, heard.words, time, added_cond_kwargs=added, encoder_attention_mask=mask, return_dict=False
-            )[0]
+            said: Tensor = self.core(x, words, time, added_cond_kwargs=added, encoder_attention_mask=mask, return_dict=False)[0]
             return said
-        words = heard.words if heard.words is not None else x.new_zeros(len(x), 1, self.core.config.cross_attention_dim)
         label = vector if vector is not None else labels
         down, mid = self._steered(x, time, words, label, hints or {}, maps, vector)
         said = self.core(

@@ -137,4 +137,4 @@ class Content(nn.Module):
     def forward(self, content: Tensor) -> Tensor:
         """Words of a content; zeros are no picture."""
         made: Tensor = self.ff2(self.norm2(self.ff1(self.norm1(content))))
-        return made.unflatten(-1, (self.count, self.width))
+        return made.reshape(-1, self.count, self.width)

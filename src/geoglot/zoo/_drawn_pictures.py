@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from geoglot.data.sample import UNLABELLED, Sample, Split
 from geoglot.models.latent import FACTOR, Latent
 from geoglot.nn.conditions import FIELDS, numbers
 
+SEEN = 0.01  # the share of a picture that a class must have to be told of
 ENCODED = 16  # pictures that the autoencoder sees at once
 
 
@@ -68,7 +69,8 @@ def gather(root: Path, cache: Path, names: Sequence[str], split: Split, side: in
     """Pictures of sources; with ``masks`` those that have land cover drawn. Raises NotFoundError, DataError."""
     found: list[Sample] = []
     for name in names:
-        found += [one for one in find("data.sources", name).rows(root, split) if not masks or "cover" in one.masks]
+        rows = find("data.sources", name).rows(root, split)
+        found += [_told(one) for one in rows if "cover" in one.masks] if masks else list(rows)
     if not found:
         raise DataError(f"{', '.join(names)} have no pictures of the split {split!r}{' with masks' if masks else ''}.")
     cards = {name: find("data.sources", name).CARD for name in names}
@@ -80,6 +82,15 @@ def gather(root: Path, cache: Path, names: Sequence[str], split: Split, side: in
     classes = tuple(dict.fromkeys(name for one in rows if masks for name in one.masks["cover"].names))
     drawn = np.stack([_mask(one, classes, side) for one in rows]) if masks else None
     return Pictures(material.pixels, texts, told, drawn, classes)
+
+
+def _told(sample: Sample) -> Sample:
+    """A picture with a mask, and words for it: the classes that are drawn, where nothing else is said."""
+    if sample.captions or sample.labels or sample.label or sample.cover:
+        return sample
+    mask = sample.masks["cover"]
+    count = np.bincount(mask.read().ravel(), minlength=256)
+    return replace(sample, labels=tuple(name for k, name in enumerate(mask.names) if count[k] > SEEN * count.sum()))
 
 
 def _numbers(sample: Sample, side: int) -> Tensor:

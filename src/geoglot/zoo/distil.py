@@ -20,6 +20,7 @@ from geoglot.models import assembled, generators, schedules
 from geoglot.models.condition import Drawing
 from geoglot.models.latent import Latent
 from geoglot.nn.denoiser import Denoiser, Heard
+from geoglot.train import batches
 from geoglot.train.distribute import is_main, main_first
 from geoglot.train.loop import Group, TrainConfig, fit
 from geoglot.zoo._drawn_pictures import Batch, DropConfig, Stream, gather
@@ -133,7 +134,7 @@ def measure(module: nn.Module, teacher: Teacher, held: Stream) -> dict[str, floa
     module.eval()
     found = []
     for k in range(HELD):
-        batch = Batch(*(None if one is None else one.to(device) for one in held(VALIDATION + k)))
+        batch: Batch = batches.to(held(VALIDATION + k), device)
         found.append(float(teacher.compare(module, batch)[0]))
     return {"held": round(sum(found) / len(found), 5)}
 
@@ -141,7 +142,7 @@ def measure(module: nn.Module, teacher: Teacher, held: Stream) -> dict[str, floa
 def run(recipe: Recipe, folder: Path) -> Latent:
     """Train, or go on; write the student into ``model`` there, which loads by its path, and give it."""
     with main_first():  # which fetches weights and decodes pictures
-        made = generators.load(recipe.model, "cpu", "float32")
+        made = generators.load(recipe.model, "auto", "float32")
         if not isinstance(made, Latent) or made.parts.network.fusion is not None:
             raise ConfigError(f"model={recipe.model!r} is not distilled by this recipe: give one of diffusers' parts")
         root, cache = Path(recipe.root), Path(recipe.cache)

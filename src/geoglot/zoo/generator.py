@@ -20,8 +20,10 @@ from geoglot.models.condition import Drawing
 from geoglot.models.generators import _folder
 from geoglot.models.latent import Beside, Latent, Parts
 from geoglot.models.lora import LoraConfig
+from geoglot.models.probe import device_of
 from geoglot.nn.conditions import Metadata, MetadataConfig
 from geoglot.nn.denoiser import Denoiser, Heard
+from geoglot.train import batches
 from geoglot.train.distribute import is_main, main_first
 from geoglot.train.loop import Group, TrainConfig, fit
 from geoglot.zoo._drawn_pictures import Batch, DropConfig, Pictures, Stream, gather
@@ -87,7 +89,7 @@ class Recipe(Config):
 def begin(recipe: Recipe, classes: int = 0) -> Latent:
     """The generator that is taught, before it is: opened, or new. Raises ConfigError, and as `generators.load` does."""
     if recipe.model is not None:
-        made = generators.load(recipe.model, "cpu", "float32")
+        made = generators.load(recipe.model, "auto", "float32")
         if not isinstance(made, Latent) or made.parts.network.fusion is not None:
             raise ConfigError(f"model={recipe.model!r} is not trained by this recipe: give one of diffusers' parts")
     else:
@@ -149,7 +151,7 @@ def untrained(recipe: Recipe) -> Latent:
     sampler = "flow" if config.predicts == "flow" else "ddim"
     spec = assembled.spec_of("generator", NATURAL, recipe.side, "that of its training pictures")
     parts = Parts(Denoiser(core, metadata), schedule, vae, phrases, beside)
-    return Latent(parts, spec, recipe.side, Drawing(25, 3.0, sampler), torch.device("cpu"), torch.float32)
+    return Latent(parts, spec, recipe.side, Drawing(25, 3.0, sampler), device_of("auto"), torch.float32)
 
 
 def network_of(config: NetworkConfig, ins: int, outs: int, side: int, words: int) -> Any:
@@ -170,6 +172,8 @@ def network_of(config: NetworkConfig, ins: int, outs: int, side: int, words: int
         down_block_types=tuple("CrossAttnDownBlock2D" if one else "DownBlock2D" for one in config.attend),
         up_block_types=tuple("CrossAttnUpBlock2D" if one else "UpBlock2D" for one in reversed(config.attend)),
         cross_attention_dim=words, attention_head_dim=[max(1, width // config.heads) for width in config.widths],
+        # a norm of each channel alone would take off what the time adds
+        norm_num_groups=min(32, config.widths[0] // 4),
     )  # fmt: skip
 
 
@@ -230,7 +234,7 @@ def measure(module: nn.Module, held: Stream, recipe: Recipe, schedule: dict[str,
     module.eval()
     found = []
     for k in range(HELD):
-        batch = Batch(*(None if one is None else one.to(device) for one in held(VALIDATION + k)))
+        batch: Batch = batches.to(held(VALIDATION + k), device)
         found.append(float(compare(module, batch, recipe, schedule)[0]))
     return {"held": round(sum(found) / len(found), 5)}
 

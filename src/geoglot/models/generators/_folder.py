@@ -105,7 +105,7 @@ def phrases(folder: Path) -> Phrases | None:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ModelError(f"The tokenizer in {folder} cannot be loaded ({said}): fetch the folder again.") from None
     if tokenizer.model_max_length > 512:  # no length is stated
-        tokenizer.model_max_length = int(getattr(encoder.config, "max_position_embeddings", None) or 120)  # type: ignore[arg-type]
+        tokenizer.model_max_length = int(getattr(encoder.config, "max_position_embeddings", None) or 120)
     made = Phrases(of_tokenizer(tokenizer), encoder, masked=found.startswith("T5"))
     made.folder = folder
     return made
@@ -125,8 +125,8 @@ def drawing(config: dict[str, Any], steps: int, guidance: float) -> Drawing:
     return Drawing(steps, guidance, schedules.name_of(kind) or usual)
 
 
-def spec(path: Path, name: str, known: GeneratorEntry | None, native: int) -> ModelSpec:
-    """What a published model is."""
+def spec(path: Path, name: str, known: GeneratorEntry | None, native: int, count: int = 3) -> ModelSpec:
+    """What a published model is that draws so many bands."""
     files = [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if file.suffix in WEIGHTS and file.is_file()]
     commit = next((one for one in path.parts[::-1] if re.fullmatch("[0-9a-f]{40}", one)), None)
     return ModelSpec(
@@ -134,11 +134,11 @@ def spec(path: Path, name: str, known: GeneratorEntry | None, native: int) -> Mo
         version=commit[:12] if commit else "local",
         hash=states.digest(files),
         dim=0,
-        bands=NATURAL,
+        bands=NATURAL if count == 3 else tuple(f"band {k + 1}" for k in range(count)),
         size=native,
         gsd=ANY_GSD,
-        mean=(0.5,) * 3,
-        std=(0.5,) * 3,
+        mean=(0.5,) * count,
+        std=(0.5,) * count,
         activation="",
         licence=known.licence if known else NOT_STATED,
     )
@@ -149,7 +149,7 @@ def quiet() -> None:
     import diffusers
     import transformers
 
-    diffusers.utils.logging.disable_progress_bar()
-    diffusers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
+    libraries: tuple[Any, Any] = diffusers, transformers
+    for library in libraries:
+        library.utils.logging.disable_progress_bar()
+        library.utils.logging.set_verbosity_error()

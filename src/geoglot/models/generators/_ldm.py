@@ -83,7 +83,7 @@ def unet_of(state: State) -> nn.Module:
     widths = _widths(state)
     attends = tuple(f"input_blocks.{(LAYERS + 1) * k + 1}.1.norm.weight" in state for k in range(len(widths)))
     down = tuple("CrossAttnDownBlock2D" if one else "DownBlock2D" for one in attends)
-    made = UNet2DConditionModel(
+    made: nn.Module = UNet2DConditionModel(
         block_out_channels=widths,
         layers_per_block=LAYERS,
         in_channels=state["input_blocks.0.0.weight"].shape[1],
@@ -104,7 +104,7 @@ def vae_of(state: State) -> nn.Module:
 
     count = 1 + max(int(found[1]) for key in state if (found := re.match(r"encoder\.down\.(\d+)\.", key)))
     widths = tuple(state[f"encoder.down.{k}.block.0.conv1.weight"].shape[0] for k in range(count))
-    made = AutoencoderKL(
+    made: nn.Module = AutoencoderKL(
         in_channels=state["encoder.conv_in.weight"].shape[1],
         out_channels=state["decoder.conv_out.weight"].shape[0],
         latent_channels=state["post_quant_conv.weight"].shape[1],

@@ -68,11 +68,12 @@ def assembled(
     size = network.core.config.sample_size
     side = int(size[0] if isinstance(size, list | tuple) else size or 64)
     cell = 1 if vae is None else 2 ** (len(vae.config.block_out_channels) - 1)  # type: ignore[union-attr, arg-type]
-    latents = 3 if vae is None else int(vae.config.latent_channels)  # type: ignore[union-attr, arg-type]
+    bands = int(network.core.config.out_channels if vae is None else vae.config.out_channels)  # type: ignore[union-attr, arg-type]
+    latents = bands if vae is None else int(vae.config.latent_channels)  # type: ignore[union-attr, arg-type]
     beside = (Beside(KEPT, latents + 1, True),) if network.channels == 2 * latents + 1 else ()
     parts = Parts(network, schedule, vae, _folder.phrases(path), beside, **more)
     native = side * cell
-    spec = _folder.spec(path, name, entry, native)
+    spec = _folder.spec(path, name, entry, native, bands)
     place = device_of(device)
     return Latent(
         parts, spec, native, _folder.drawing(schedule, STEPS, 1.0 if own == "flow" else guidance), place, dtype_of(dtype, place)
