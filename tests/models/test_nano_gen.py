@@ -167,6 +167,18 @@ def test_windows_of_any_size_and_rows_apart() -> None:
     assert torch.allclose(both[1:2], one, atol=1e-5)
 
 
+def test_words_name_a_class_and_a_class_has_words(drawing: NanoGen) -> None:
+    known = drawing.parts.card.classes
+    by_words = drawing.prepare(Condition("a field by the water"), SIDE, Drawing()).asked
+    rendered = drawing.prepare(Condition("a field by the water", sensor="rendered"), SIDE, Drawing()).asked
+    by_label = drawing.prepare(Condition(label="harbor"), SIDE, Drawing()).asked
+    assert not known[int(by_words.label)].startswith("rendered/")
+    assert known[int(rendered.label)].startswith("rendered/")
+    assert known[int(by_label.label)] == "ucm/harbor"
+    assert torch.allclose(by_label.words[0], drawing.prompted[by_label.label[0]], atol=1e-5)
+    assert not drawing.prepare(Condition(), SIDE, Drawing()).asked.has.any()
+
+
 def test_a_class_is_named_in_several_ways() -> None:
     known = nano_gen.classes()
     harbor = known.index("ucm/harbor")

@@ -53,6 +53,25 @@ def label_of(name: str, known: tuple[str, ...]) -> int:
     raise InputError(f"{NAME} knows no class {name!r}: {hint}")
 
 
+def prompts(known: tuple[str, ...]) -> list[str]:
+    """A sentence for each class, as sentences of classes were taught."""
+    found = []
+    for full in known:
+        source, own = full.split("/", 1)
+        said = find("data.sources", source).CARD.classes.get(own, (own,)) if source in SOURCES else (own,)
+        found.append(f"a satellite photo of {said[0]}.")
+    return found
+
+
+def named(words: Tensor, prompted: Tensor, known: tuple[str, ...], rendered: bool = False) -> Tensor:
+    """The number (N,) of the class whose sentence (K, D) is nearest to each vector (N, D), of real or of rendered pictures.
+
+    With a class beside the words more of what is drawn is of what was asked for.
+    """
+    own = torch.tensor([full.startswith("rendered/") == rendered for full in known], device=words.device)
+    return (words @ prompted.T).masked_fill(~own, -torch.inf).argmax(1)
+
+
 @dataclass(frozen=True)
 class GenCard:
     """What the file says beside its weights: the hash of the model whose words it reads, the names of its classes, looks and
@@ -63,7 +82,7 @@ class GenCard:
     looks: tuple[str, ...] = LOOKS
     cover: tuple[str, ...] = COVER
     steps: int = 16
-    guidance: float = 3.0
+    guidance: float = 4.0
     figures: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -13,15 +13,14 @@ from torch import Tensor
 from geoglot.data.augment import plain
 from geoglot.data.build import mixture
 from geoglot.models.dual import DualModel
-from geoglot.models.nano_gen import LOOKS, NATIVE, classes, draw
+from geoglot.models.nano_gen import LOOKS, NATIVE, classes, draw, named, prompts
 from geoglot.nn import heads
 from geoglot.nn.batch import ImageBatch
 from geoglot.nn.draw import PATCH, Asked, Denoiser, DrawConfig, Latents
 from geoglot.nn.heads import LinearHead
 
 SIDE = 160
-SOURCE = "ucm"
-GSD = 1.2  # metres to a pixel of a whole picture of `SOURCE` at 64 pixels
+GSD = {"ucm": 1.2}  # metres to a pixel of a whole picture at 64 pixels, where it is known
 L2 = 1e-3
 
 
@@ -36,15 +35,16 @@ class Judge:
     words: NDArray[np.float32]
     of: NDArray[np.int64]
     real: float
+    source: str = "ucm"
 
     @classmethod
-    def build(cls, model: DualModel, root: Path, cache: Path, size: int) -> Judge:
-        """Fit it on pictures of ``size`` pixels (once; later calls read the folder)."""
-        teach, held = (mixture.sources(root, cache, [SOURCE], split, SIDE) for split in ("train", "val"))
+    def build(cls, model: DualModel, root: Path, cache: Path, size: int, source: str = "ucm") -> Judge:
+        """Fit it on pictures of ``size`` pixels of a source; their vectors are kept in the folder."""
+        teach, held = (mixture.sources(root, cache, [source], split, SIDE) for split in ("train", "val"))
         names = tuple(sorted(set(teach.label)))
         found = []
         for name, part in (("train", teach), ("val", held)):
-            file = cache / f"gen-judge-{model.spec.hash[:12]}-{name}-{size}.npy"
+            file = cache / f"gen-judge-{model.spec.hash[:12]}-{source}-{name}-{size}.npy"
             if not file.exists():
                 np.save(file, looked(model, plain(torch.from_numpy(part.pixels), size).pixels))
             found.append(np.load(file))
@@ -52,7 +52,7 @@ class Judge:
         head = heads.fit_linear(found[0], truth[0], len(names), L2)
         said = [held.texts[row["caption"][0]] for row in held.by_kind]
         real = float((head.logits(found[1]).argmax(1) == truth[1]).mean())
-        return cls(model, head, names, model.text(said).cpu().numpy(), truth[1], real)
+        return cls(model, head, names, model.text(said).cpu().numpy(), truth[1], real, source)
 
     def figures(
         self, denoiser: Denoiser, latents: Latents, count: int, steps: int, guidance: float, size: int = NATIVE
@@ -65,15 +65,27 @@ class Judge:
         return {name: round(value, 2) for name, value in told.items()}
 
     def asked(self, config: DrawConfig, count: int, size: int = NATIVE) -> dict[str, Asked]:
-        """What pictures of ``size`` pixels are asked for, ``count`` of every class in turns: by label, and by captions."""
+        """What pictures of ``size`` pixels are asked for, ``count`` of every class in turns: by label, and by captions, each with
+        the other that the generator adds (see `models.nano_gen.named`)."""
         k, side = len(self.names), size // PATCH
-        label = torch.tensor([classes().index(f"{SOURCE}/{name}") for name in self.names]).repeat(count)
+        label = torch.tensor([classes().index(f"{self.source}/{name}") for name in self.names]).repeat(count)
         rows = np.concatenate([np.resize(np.flatnonzero(self.of == c), count) for c in range(k)])
         rows = rows.reshape(k, count).T.reshape(-1)
         some = Asked.nothing(config, len(label), side, side)
-        some = replace(some, gsd=torch.full_like(some.gsd, GSD), look=torch.full_like(some.look, LOOKS.index("aerial")))
-        words = replace(some, words=torch.from_numpy(self.words[rows]), has=torch.ones_like(some.has))
-        return {"label": replace(some, label=label), "words": words}
+        some = replace(
+            some,
+            gsd=torch.full_like(some.gsd, GSD.get(self.source, -1.0)),
+            look=torch.full_like(some.look, LOOKS.index("aerial")),
+        )
+        some = replace(some, has=torch.ones_like(some.has))
+        prompted, said = self.prompted(), torch.from_numpy(self.words[rows])
+        by_label = replace(some, label=label, words=prompted[label])
+        return {"label": by_label, "words": replace(some, label=named(said, prompted, classes()), words=said)}
+
+    def prompted(self) -> Tensor:
+        """Vectors (K, D) of the sentences of all classes."""
+        found: Tensor = self.model.text(prompts(classes()))
+        return found.float().cpu()
 
 
 @torch.inference_mode()

@@ -58,7 +58,7 @@ class Recipe(Config):
     grain: float = 0.05
     judged: int = 5
     draws: int = 16
-    guidance: float = 3.0
+    guidance: float = 4.0
     draw: DrawConfig = DrawConfig()
     views: ViewConfig = ViewConfig()
     train: TrainConfig = TrainConfig(

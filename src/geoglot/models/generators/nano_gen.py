@@ -20,12 +20,13 @@ from geoglot.models import guides
 from geoglot.models.condition import Condition, Control, Drawing
 from geoglot.models.dual import DualModel, open_native
 from geoglot.models.generator import Generator
-from geoglot.models.nano_gen import NATIVE, GenParts, guided, label_of, restore
+from geoglot.models.nano_gen import NATIVE, GenParts, guided, label_of, named, prompts, restore
 from geoglot.models.probe import device_of, dtype_of
 from geoglot.nn.draw import PATCH, Asked
 
 SCHEDULE = {"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000, "shift": 1.0}
 TOWER = "nano"
+RENDERED = "rendered"
 PLAIN = "aerial"  # the look where none is asked for: rendered places are for those who name them
 
 
@@ -67,6 +68,12 @@ class NanoGen(Generator):
             )
         return model
 
+    @cached_property
+    def prompted(self) -> Tensor:
+        """Vectors (K, D) of the sentences of the classes."""
+        found: Tensor = self.words.text(prompts(self.parts.card.classes))
+        return found.float()
+
     def check(self, condition: Condition, where: Grid | tuple[int, int]) -> None:
         """Refuse, before anything is drawn, what cannot be. Raises InputError."""
         super().check(condition, where)
@@ -82,10 +89,13 @@ class NanoGen(Generator):
         """What holds everywhere, read once."""
         card, config = self.parts.card, self.denoiser.config
         asked = Asked.nothing(config, 1, self.side, self.side)
-        if condition.text:
-            asked = replace(asked, words=self._read(condition.text), has=torch.ones(1, dtype=torch.bool))
-        if condition.label is not None:
-            asked = replace(asked, label=torch.tensor([label_of(condition.label, card.classes)]))
+        label = None if condition.label is None else label_of(condition.label, card.classes)
+        text = condition.text or ("" if label is None else prompts(card.classes)[label])
+        if text:  # words name a class, and a class has words: with both more comes out as it is asked for
+            words = self._read(text)
+            read = named(words, self.prompted, card.classes, condition.sensor == RENDERED)
+            asked = replace(asked, words=words, has=torch.ones(1, dtype=torch.bool))
+            asked = replace(asked, label=read if label is None else torch.tensor([label]))
         gsd = condition.gsd or (where.gsd if isinstance(where, Grid) else None)
         if gsd is not None:
             asked = replace(asked, gsd=torch.tensor([float(gsd)]))
