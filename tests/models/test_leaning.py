@@ -30,7 +30,10 @@ def test_two_witnesses_are_heard(tmp_path: Path) -> None:
     shows = witness(head, KINDS, asked, [seen] * 3)
     assert shows.tolist() == [2.0, -3.0, 0.0]
     told = {"refuse": {"bias": 0.5, "seen": 2.0}, "locate": {"bias": -1.0, "seen": 1.0}, "yes": {"bias": 0.25, "seen": 1.0}}
-    no, mark, yes = leans(told, chat.pieces, asked, shows)
+    no, mark, every, yes = leans(told, chat.pieces, asked, shows)
+    assert every.more.tolist() == [0.0] * 3
+    both = leans(told, chat.pieces, ["Locate all buildings."], shows[1:2])
+    assert (both[1].more.item(), both[2].more.item()) == (0.0, -4.0)
     assert no.more.tolist() == [-3.5, 6.5, 0.5]
     assert mark.more.tolist() == [0.0, -4.0, 0.0]  # of questions for a box alone
     assert yes.more.tolist() == [2.25, 0.0, 0.0]  # of closed questions alone, and of kinds that are known

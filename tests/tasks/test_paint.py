@@ -37,8 +37,16 @@ def polygon(path: Path, of: Path, window: tuple[int, int, int, int]) -> Path:
     return path
 
 
-KINDS = [{"nodata": 0}, {"nodata": 255}, {"masked": True}, {"kind": "uint16", "nodata": 0}, {"kind": "float32", "nodata": float("nan")},
-         {"count": 1}, {"crs": None}, {"kind": "int16", "nodata": -9999}]  # fmt: skip
+KINDS: list[dict[str, Any]] = [
+    {"nodata": 0},
+    {"nodata": 255},
+    {"masked": True},
+    {"kind": "uint16", "nodata": 0},
+    {"kind": "float32", "nodata": float("nan")},
+    {"kind": "int16", "nodata": -9999},
+    {"count": 1},
+    {"crs": None},
+]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=repr)

@@ -24,6 +24,8 @@ from geoglot.text.sentences import plural
 
 WHERE = re.compile(r"\[refer\]|\b(?:locate|location|find|box|boxes|show me|show all|point|mark|detect)\b")  # asks for a box
 
+EVERY = re.compile(r"\b(?:all|every|each)\b|\bdetect the\b")  # asks for all boxes of a kind
+
 
 def summary(seen: Seen) -> NDArray[np.float32]:
     """The numbers (F,) of a picture that the head reads: vector, mean and greatest of the cells, objects, concepts."""
@@ -56,15 +58,18 @@ def witness(presence: Presence | None, kinds: Sequence[str], questions: Sequence
 
 
 def leans(calibration: Mapping[str, Any], pieces: Pieces, questions: Sequence[str], shows: Tensor) -> tuple[Lean, ...]:
-    """What is added to "no" after "there is", to the mark of a place and to "yes" at the beginning, for each question."""
+    """What is added, for each question, to "no" after "there is", and to the marks of a place and of all, and to "yes", at the
+    beginning."""
     after = tuple((pieces.one("there"), pieces.one(verb)) for verb in ("is", "are"))
     begin = ((0, 0),)
     closed = torch.tensor([float(kind_of(question) == "presence") for question in questions])
     where_is = torch.tensor([float(WHERE.search(question.lower()) is not None) for question in questions])
+    every = torch.tensor([float(EVERY.search(question.lower()) is not None) for question in questions])
     made = []
     for name, piece, where, sign, of in (
         ("refuse", pieces.one("no"), after, -1.0, torch.ones_like(shows)),
-        ("locate", pieces.locate, begin, 1.0, where_is),
+        ("locate", pieces.locate, begin, 1.0, where_is * (1 - every)),
+        ("locate", pieces.all, begin, 1.0, where_is * every),
         ("yes", pieces.one("yes"), begin, 1.0, closed * (shows != 0)),
     ):
         told = calibration.get(name)

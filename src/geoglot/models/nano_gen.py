@@ -122,7 +122,7 @@ def restore(path: Path) -> tuple[GenParts, ModelSpec]:
         part.load_state_dict({key: torch.from_numpy(np.array(value)) for key, value in weights.read(path, f"{name}.").items()})
         part.eval().requires_grad_(False)
         channels_last(part)
-    told = {key: tuple(value) if isinstance(value, list) else value for key, value in config["card"].items()}
+    told: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in config["card"].items()}
     return GenParts(denoiser, latents, GenCard(**told)), spec
 
 
@@ -145,4 +145,5 @@ def guided(denoiser: Denoiser, x: Tensor, time: Tensor, asked: Asked, without: A
     if guidance == 1:
         return found
     plain = denoiser(x, time, without).float()
-    return plain + guidance * (found - plain)
+    made: Tensor = plain + guidance * (found - plain)
+    return made

@@ -102,6 +102,6 @@ def drawn(denoiser: Denoiser, latents: Latents, asked: Asked, steps: int, guidan
 def looked(model: DualModel, x: Tensor, rows: int = 64) -> NDArray[np.float32]:
     """Unit vectors (N, D) of pictures (N, 3, S, S) as large as the tower wants them."""
     size = model.spec.size
-    big = [torch.nn.functional.interpolate(part, size=(size, size), mode="bicubic").clamp(0, 1) for part in x.split(rows)]
+    big = [torch.nn.functional.interpolate(part, size=(size, size), mode="bicubic").clamp(0, 1) for part in torch.split(x, rows)]
     found: NDArray[np.float32] = torch.cat([model.image(ImageBatch.of(part)) for part in big]).float().cpu().numpy()
     return found

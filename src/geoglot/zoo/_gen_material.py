@@ -63,7 +63,7 @@ def teach(root: Path, cache: Path, places: int, model: DualModel) -> tuple[Taugh
         gone = set(dropped)
         real = every.take([i for i, name in enumerate(every.ids) if name.split("@")[0] not in gone])
     else:
-        held = [mixture.sources(root, cache, [name], split, SIDE) for name in MEASURES for split in ("val", "test")]  # type: ignore[list-item]
+        held = [mixture.sources(root, cache, [name], split, SIDE) for name in MEASURES for split in ("val", "test")]
         real, dropped = without_overlap(every, held)
         file.write_text(json.dumps(dropped), encoding="utf-8")
     parts = [real]

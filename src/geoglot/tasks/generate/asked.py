@@ -152,9 +152,7 @@ def _on(name: str, given: Any, ground: Ground) -> Raster:
     try:
         check_on(name, scene, ground)
         if name == "mask":
-            if len(scene.bands) != 1:
-                raise InputError(f"{scene.id} has {len(scene.bands)} bands, and a mask has one, of the numbers of classes.")
-            return scene.read()
+            return scene.read()  # numbers of classes, or the share of each in a band of its own, as the model knows them
         shown = scene.display()
         if name == "before":
             return shown
