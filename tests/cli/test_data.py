@@ -44,6 +44,7 @@ def test_list_says_what_is_there(geoglot_command: Command, data: Path) -> None:
         "harvey_pairs",
         "rendered",
         "rendered_facts",
+        "rendered_pairs",
     }
     rows = json.loads(geoglot_command("data", "list", "--json")[1])
     assert {row["name"] for row in rows if row["there"]} == {
@@ -52,6 +53,7 @@ def test_list_says_what_is_there(geoglot_command: Command, data: Path) -> None:
         "harvey_pairs",
         "rendered",
         "rendered_facts",
+        "rendered_pairs",
         "rendered_pairs",
     }
 
@@ -83,7 +85,7 @@ def test_cards(geoglot_command: Command, data: Path, tmp_path: Path) -> None:
     assert "**Overlap with `rsicd:test`.** 1 pairs" in out
     code, _, err = geoglot_command("data", "card", "all", "-o", "cards.md")
     assert code == 0
-    assert "4 cards in cards.md" in err
+    assert "6 cards in cards.md" in err
     assert "left out: AID is not at" in err
     assert (tmp_path / "cards.md").read_text().count("\n## ") == 3
 
@@ -166,7 +168,7 @@ def test_render_writes_a_scene_and_says_what_is_true(geoglot_command: Command, t
     assert code == 0, err
     made = json.loads(out)
     assert made["captions"]
-    assert all(set(row) == {"question", "answer"} for row in made["questions"])
+    assert all(set(row) == {"question", "answer", "kind"} for row in made["questions"])
     assert (tmp_path / "a.tif").stat().st_size > 1000
     assert (tmp_path / "t.tif").stat().st_size > 100
     assert geoglot_command("data", "render", "harbour", "-o", "a.png")[0] == 2

@@ -44,7 +44,7 @@ def test_recipes_are_listed_and_printed(capsys: pytest.CaptureFixture[str], tmp_
 @pytest.mark.parametrize(
     ("args", "code", "told"),
     [
-        (["recipe", "nanno"], 3, "Did you mean nano, nano_chat?"),
+        (["recipe", "nanno"], 3, "Did you mean nano, nano_gen, nano_chat?"),
         (["recipe", "nano", "--set", "train.stepps=7"], 2, "unknown key 'train.stepps'. Did you mean 'steps'?"),
         (["train", "none.toml"], 3, "no configuration file none.toml"),
         (["train", "run.toml", "--set", "train.ema=2"], 2, "train.ema: "),

@@ -130,7 +130,7 @@ def of_numbers(numbers: tuple[float, ...], syntax: Syntax, shape: Shape | None, 
         x, y, w, h, done = _centred(numbers, syntax.order, repair)
         angle = numbers[4] if len(numbers) == 5 else 0.0
         box = at.box(x, y, w, h, (angle if syntax.turn == "counter-clockwise" else -angle) % 360, frame)
-    return _within(box, at, repair, done)
+    return _within(box, at, syntax.step, repair, done)
 
 
 def _centred(numbers: tuple[float, ...], order: Order, repair: bool) -> tuple[float, float, float, float, list[str]]:
@@ -145,11 +145,12 @@ def _centred(numbers: tuple[float, ...], order: Order, repair: bool) -> tuple[fl
     return (a, b, c, d, []) if order == "centre" else (a + c / 2, b + d / 2, c, d, [])
 
 
-def _within(box: Box, at: Scale, repair: bool, done: list[str]) -> tuple[Box, str]:
+def _within(box: Box, at: Scale, step: float, repair: bool, done: list[str]) -> tuple[Box, str]:
     wide, high = at.wide / at.across, at.high / at.down
     left, top, right, bottom = box.bounds()
     slack = 1e-6 * max([1.0, *(v for v in (wide, high) if math.isfinite(v))])
-    if left >= -slack and top >= -slack and right <= wide + slack and bottom <= high + slack:
+    x, y = (slack + step / each for each in (at.across, at.down))  # a middle and a size are rounded on their own
+    if left >= -x and top >= -y and right <= wide + x and bottom <= high + y:
         return box, ", ".join(done)
     if not repair and (box.angle in (0.0, -90.0) or not (0 <= box.x <= wide and 0 <= box.y <= high)):
         raise Refusal("outside the picture")
