@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from stub_kit import COLOURS
 
 from geoglot.core.protocols import ModelSpec
 from geoglot.geo.raster import Raster
 from geoglot.geo.sensors import Band
-from geoglot.models.condition import Condition, Drawing
-from stub_kit import COLOURS
 
 NATURAL = ("red", "green", "blue")
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from paint_kit import Brush
+from stub_kit import Seer, write
 
 from geoglot import models
 from geoglot.evals import augmentation
 from geoglot.evals.augmentation import Pictures, gains, taught_with, worth
 from geoglot.metrics.accuracy import Accuracy
-from paint_kit import Brush
-from stub_kit import Seer, write
 
 torch.set_num_threads(1)
 
@@ -34,9 +34,13 @@ def answers(right: int, count: int) -> Accuracy:
 
 def test_gains_are_paired_and_averaged_over_repeats() -> None:
     told = gains({"real": [answers(50, 100), answers(60, 100)], "both": [answers(70, 100), answers(70, 100)]}, "accuracy", 100)
-    assert told["real"]["mean"] == 55 and told["both"]["mean"] == 70
-    assert told["both"]["above real"] == 15 and told["both"]["above low"] > 0 and told["both"]["p"] < 0.05
-    assert told["real"]["over repeats"] == pytest.approx(7.071, abs=1e-3) and "above real" not in told["real"]
+    assert told["real"]["mean"] == 55
+    assert told["both"]["mean"] == 70
+    assert told["both"]["above real"] == 15
+    assert told["both"]["above low"] > 0
+    assert told["both"]["p"] < 0.05
+    assert told["real"]["over repeats"] == pytest.approx(7.071, abs=1e-3)
+    assert "above real" not in told["real"]
 
 
 def test_arms_hold_what_they_say() -> None:
@@ -62,6 +66,10 @@ def test_a_run_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
     given = ["brush", "aid-generation", "--eyes", "seer", "--drawn", "2", "--shots", "1,0", "--seeds", "2", "--split", "test"]
     augmentation.main([*given, "--root", str(tmp_path), "--cache", str(tmp_path / "cache")])
     told = json.loads(capsys.readouterr().out)
-    assert told["drawn"] == 6 and told["n"] == 18 and told["model"] == "brush@1"
+    assert told["drawn"] == 6
+    assert told["n"] == 18
+    assert told["drawn pictures by the head of all real ones"] == 100
+    assert told["model"] == "brush@1"
     assert told["all real"]["accuracy"]["both"]["mean"] == pytest.approx(100 * 5 / 6, abs=0.01), "one in six has another colour"
-    assert told["1 real a class"]["accuracy"]["drawn"]["mean"] > 60 and told["detection"].startswith("not run")
+    assert told["1 real a class"]["accuracy"]["drawn"]["mean"] > 60
+    assert told["detection"].startswith("not run")

@@ -1,4 +1,4 @@
-"""Distances between sets of drawn and real pictures: against scipy on the same features, in parts, and where they must be zero."""
+"""Distances between sets of drawn and real pictures: against scipy on the same features, in parts, and where they are zero."""
 
 from __future__ import annotations
 
@@ -83,12 +83,13 @@ def test_kernel_distance_in_blocks() -> None:
     other = Kernel()
     other.add(real[10:], drawn)
     two.merge(other)
-    assert one.result() == two.result() and one.result()["kid_deviation"] > 0
+    assert one.result() == two.result()
+    assert one.result()["kid_deviation"] > 0
     all_rows = Kernel(3, 1000)
     all_rows.add(real[:60], drawn)
     assert all_rows.result()["kid"] == pytest.approx(discrepancy(real[:60], drawn))
     assert all_rows.result()["kid_deviation"] == pytest.approx(0, abs=1e-12)
+    few = Kernel()
+    few.add(real, drawn[:1])
     with pytest.raises(ValueError, match="two rows"):
-        few = Kernel()
-        few.add(real, drawn[:1])
         few.result()

@@ -124,8 +124,8 @@ def looking(name: str, root: Path, cache: Path) -> Eyes:
 def report(given: argparse.Namespace) -> dict[str, Any]:
     """Draw, look, fit and compare."""
     rules = protocol.load(given.protocol)
-    assert rules.scenes is not None
-    rules = rules.model_copy(update={"scenes": rules.scenes.model_copy(update={"each": 1, "by": given.by})})
+    scenes = rules.scenes or protocol.Scenes()
+    rules = rules.model_copy(update={"scenes": scenes.model_copy(update={"each": 1, "by": given.by})})
     source = find("data.sources", rules.source)
     splits: tuple[Split, ...] = ("train", "val", given.split)
     parts = {split: [item for item in source.rows(given.root, split) if item.label] for split in splits}
@@ -150,6 +150,7 @@ def report(given: argparse.Namespace) -> dict[str, Any]:
         "model": model.spec.name, "hash": model.spec.hash, "protocol": rules.name, "protocol hash": rules.hash,
         "tower": eyes.model.spec.name, "tower's hash": eyes.model.spec.hash[:12], "split": given.split, "n": len(test.of),
         "drawn": len(made.of), "drawn by": given.by, "real": len(real.of), "seeds": given.seeds,
+        "drawn pictures by the head of all real ones": answered(real, made, len(names), PENALTIES[2]).result()["accuracy"],
         "detection": "not run: what is drawn has no boxes",
     }  # fmt: skip
     for shots in given.shots:

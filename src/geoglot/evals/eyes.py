@@ -82,8 +82,9 @@ def inception(path: Path) -> Callable[[Pixels], Floats]:
 
     @torch.inference_mode()
     def look(pixels: Pixels) -> Floats:
-        parts = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, 1))).split(BATCH)
-        found: Floats = torch.cat([network(part, return_features=True) for part in parts]).float().numpy()
+        given = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, 1)))
+        parts = [network(given[start : start + BATCH], return_features=True) for start in range(0, len(given), BATCH)]
+        found: Floats = torch.cat(parts).float().numpy()
         return found
 
     return look

@@ -34,7 +34,7 @@ def nearest(vectors: Floats, pixels: Pixels, taught: Floats, shown: Pixels) -> N
         own = (other**2).sum(1)
         for view in views:
             far = np.minimum(far, (square[:, None] + own - 2 * view @ other.T).min(1))
-    return Nearest(cosine, np.sqrt(np.maximum(far, 0) / width) * 255)
+    return Nearest(cosine.astype(np.float32), (255 * np.sqrt(np.maximum(far, 0) / width)).astype(np.float32))
 
 
 def threshold(held: Nearest) -> Nearest:

@@ -111,11 +111,11 @@ class Protocol(Config):
     classes that the model was not taught by its training record; ``last_fifth`` takes the last fifth of each class by
     sorted name out of the whole split. ``scale`` turns cosines into probabilities for calibration; a head on frozen features is
     fitted to ``shots`` examples a class (all where there are none), ``draws`` times, with a penalty ``l2``. ``whole`` takes
-    pictures without the windows cut out of them; ``synonyms`` are further words for a class; ``pixels``, ``boxes``,
-    ``dates`` and ``scenes`` are for what they are called after. ``ask`` is what a model that converses is asked, with `{}` for the expression or
-    the object, ``asks`` the same by what is asked for where that is of several kinds. With ``verb`` it is asked as `geoglot ask`
-    asks it, which measures on the ground, else it is shown the picture and answers itself. ``bins`` are upper bounds by the kind
-    of question: of these, numbers are right in the right bin.
+    pictures without the windows cut out of them; ``synonyms`` are further words for a class; ``pixels``, ``boxes``, ``dates``
+    and ``scenes`` are for what they are called after. ``ask`` is what a model that converses is asked, with `{}` for the
+    expression or the object, ``asks`` the same by what is asked for where that is of several kinds. With ``verb`` it is asked as
+    `geoglot ask` asks it, which measures on the ground, else it is shown the picture and answers itself. ``bins`` are upper
+    bounds by the kind of question: of these, numbers are right in the right bin.
     """
 
     name: str
