@@ -24,7 +24,7 @@ from geoglot.metrics.recall import Gallery
 FOLDER = Path(__file__).with_name("protocols")
 # Counted up when the code that runs protocols changes what a figure means.
 RULES = 1
-LATER = ("whole", "synonyms", "pixels", "boxes", "dates", "ask", "asks", "verb", "bins")
+LATER = ("whole", "synonyms", "pixels", "boxes", "dates", "ask", "asks", "verb", "bins", "scenes")
 
 Split = Literal["train", "val", "test", "all"]
 
@@ -80,6 +80,28 @@ class Dates(Config):
     bands: tuple[str, ...] | None = None
 
 
+class Scenes(Config):
+    """How pictures are drawn, and looked at. ``each`` of every item are asked for ``by`` its captions in turn, by its class in
+    words (a template) or by the ``labels`` that a model knows; the k-th with the seed ``seed`` + k.
+
+    Pictures have ``size`` pixels a side of ``gsd`` metres. A model whose window is larger draws that, and it is shrunk as real
+    ones are; all are kept as ``format`` before they are looked at. Distances are of features of ``encoder``: an image-text model
+    by name, or the file of Inception's TorchScript; the kernel's are means over ``blocks`` of ``rows`` pictures.
+    """
+
+    by: Literal["captions", "classes", "labels"] = "captions"
+    each: int = Field(default=1, ge=1)
+    seed: int = 0
+    steps: int = Field(default=16, ge=1)
+    guidance: float = 3.0
+    size: int = Field(default=64, ge=8)
+    gsd: float | None = None
+    format: Literal["png", "jpeg"] = "png"
+    encoder: str = "nano"
+    blocks: int = 100
+    rows: int = 100
+
+
 class Protocol(Config):
     """How a figure comes about. The name is the file's.
 
@@ -89,11 +111,11 @@ class Protocol(Config):
     classes that the model was not taught by its training record; ``last_fifth`` takes the last fifth of each class by
     sorted name out of the whole split. ``scale`` turns cosines into probabilities for calibration; a head on frozen features is
     fitted to ``shots`` examples a class (all where there are none), ``draws`` times, with a penalty ``l2``. ``whole`` takes
-    pictures without the windows cut out of them; ``synonyms`` are further words for a class; ``pixels``, ``boxes`` and
-    ``dates`` are for what they are called after. ``ask`` is what a model that converses is asked, with `{}` for the expression or
-    the object, ``asks`` the same by what is asked for where that is of several kinds. With ``verb`` it is asked as `geoglot ask`
-    asks it, which measures on the ground, else it is shown the picture and answers itself. ``bins`` are upper bounds by the kind
-    of question: of these, numbers are right in the right bin.
+    pictures without the windows cut out of them; ``synonyms`` are further words for a class; ``pixels``, ``boxes``, ``dates``
+    and ``scenes`` are for what they are called after. ``ask`` is what a model that converses is asked, with `{}` for the
+    expression or the object, ``asks`` the same by what is asked for where that is of several kinds. With ``verb`` it is asked as
+    `geoglot ask` asks it, which measures on the ground, else it is shown the picture and answers itself. ``bins`` are upper
+    bounds by the kind of question: of these, numbers are right in the right bin.
     """
 
     name: str
@@ -121,6 +143,7 @@ class Protocol(Config):
     pixels: Pixels | None = None
     boxes: Boxes | None = None
     dates: Dates | None = None
+    scenes: Scenes | None = None
     ask: str = ""
     asks: Mapping[str, str] = Field(default_factory=dict)
     verb: bool = False

@@ -140,6 +140,8 @@ def _details(details: dict[str, Any]) -> list[str]:
     for name, told in details.items():
         if name.startswith("above "):
             lines.append(f"  {name}: {told[0]:+.2f} (95 % {told[1]:+.2f} to {told[2]:+.2f})")
+    for what, values in details.get("sets", {}).items():
+        lines.append(f"  {what}: {'; '.join(f'{name} {value:.2f}' for name, value in values.items())}")
     if details.get("released"):
         told = [f"{name} {value:.2f}" for name, value in details["released"].items()]
         lines.append(f"  by released scorers, which are lenient and not the figure of this protocol: {'; '.join(told)}")
