@@ -54,7 +54,6 @@ def test_list_says_what_is_there(geoglot_command: Command, data: Path) -> None:
         "rendered",
         "rendered_facts",
         "rendered_pairs",
-        "rendered_pairs",
     }
 
 

@@ -47,7 +47,8 @@ def _turned(pixels: Pixels) -> list[Pixels]:
 
 
 def _flat(pixels: Pixels) -> Floats:
-    return pixels.reshape(len(pixels), -1).astype(np.float32) / 255
+    found: Floats = pixels.reshape(len(pixels), -1).astype(np.float32)
+    return found / np.float32(255)
 
 
 def _blocks(rows: NDArray) -> list[NDArray]:  # type: ignore[type-arg]

@@ -262,4 +262,5 @@ class Latents(nn.Module):
     def forward(self, latents: Tensor) -> Tensor:
         """Pictures (B, 3, H, W), about in [0, 1], of latents (B, C, H / 4, W / 4)."""
         added = self.last(self.finer(self.coarse(latents.contiguous(memory_format=torch.channels_last))))
-        return self.turned(latents) + added.float() / 2
+        made: Tensor = self.turned(latents) + added.float() / 2
+        return made
