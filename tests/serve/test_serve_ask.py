@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import httpx
 import pytest
+import requests
 from cli_kit import Colours
 from converse_kit import Blobs, scene
 from mcp.client import Client as Assistant
@@ -336,14 +336,13 @@ def test_who_goes_away_gives_the_question_up(blobs: Path, tmp_path: Path) -> Non
     with listening(app) as address:
         scenes = [next(iter(app.state.service.library.entries()))]
         body = {"scenes": scenes, "question": "How many blobs are there?"}
-        with httpx.Client(timeout=30) as client:
-            headers = {"Accept": "text/event-stream"}
-            with client.stream("POST", f"{address}/api/ask", json=body, headers=headers):
-                assert chat.begun.wait(10)
-                (task,) = app.state.service.asker._tasks
-            assert task.stop.wait(10)
-            chat.go.set()
-            assert client.post(f"{address}/api/ask", json=body).status_code == 200
+        headers = {"Accept": "text/event-stream"}
+        with requests.post(f"{address}/api/ask", json=body, headers=headers, stream=True, timeout=30):
+            assert chat.begun.wait(10)
+            (task,) = app.state.service.asker._tasks
+        assert task.stop.wait(10)
+        chat.go.set()
+        assert requests.post(f"{address}/api/ask", json=body, timeout=30).status_code == 200
     app.state.service.close()
 
 
