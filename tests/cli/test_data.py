@@ -86,7 +86,7 @@ def test_cards(geoglot_command: Command, data: Path, tmp_path: Path) -> None:
     assert code == 0
     assert "6 cards in cards.md" in err
     assert "left out: AID is not at" in err
-    assert (tmp_path / "cards.md").read_text().count("\n## ") == 3
+    assert (tmp_path / "cards.md").read_text().count("\n## ") == 5
 
 
 def test_shards_are_written_checked_and_listed(geoglot_command: Command, data: Path, tmp_path: Path) -> None:
